@@ -1,0 +1,1 @@
+"""Tests of txmultipart: one module for each module, and some for the whole."""
