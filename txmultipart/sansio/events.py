@@ -1,0 +1,46 @@
+"""The events of a multipart body, as the parser gives them and the serializer takes them.
+
+A body is, in this order::
+
+    (PartBegin PartData* PartEnd)* EndOfMultipart
+
+How the input was cut shows in nothing but the number and the sizes of the
+``PartData`` events of a part; joined, they are always the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from txmultipart.sansio.headers import PartHeaders
+
+
+@dataclass(slots=True)
+class PartBegin:
+    """A part's header block is complete; its bytes follow."""
+
+    headers: PartHeaders
+
+
+@dataclass(slots=True)
+class PartData:
+    """Some bytes of the part that is under way; never empty."""
+
+    data: bytes
+
+    def __repr__(self) -> str:
+        # Events are printed in logs, and bytes of a body do not belong there.
+        return f"PartData(<{len(self.data)} bytes>)"
+
+
+@dataclass(slots=True)
+class PartEnd:
+    """The delimiter behind the part has been seen: the part is whole."""
+
+
+@dataclass(slots=True)
+class EndOfMultipart:
+    """The close delimiter has been seen: no part follows."""
+
+
+Event = PartBegin | PartData | PartEnd | EndOfMultipart

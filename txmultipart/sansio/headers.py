@@ -1,0 +1,186 @@
+"""PartHeaders: the header block of one part, read from bytes or made to be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from txmultipart.errors import MalformedMultipart, MisuseError
+from txmultipart.sansio.filenames import safe_filename
+from txmultipart.sansio.parameters import parse_content_disposition, parse_content_type
+from txmultipart.sansio.profiles import FORM_DATA, Anomaly, Profile
+
+# RFC 9110 section 5.6.2 (token) and 5.5: no value holds CR, LF or NUL.
+_TOKEN = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
+_BREAKS = re.compile(rb"[\r\n\0]")
+
+Name = str | bytes
+RawPairs = tuple[tuple[bytes, bytes], ...]
+#: What people may give for headers: a mapping, or pairs in order.
+HeaderSource = Mapping[str, str] | Iterable[tuple[Name, Name]]
+
+
+class PartHeaders:
+    """The headers of one part: ordered, duplicates kept, looked up without regard to case.
+
+    ``PartHeaders(pairs)`` takes pairs of ``str`` (sent as UTF-8) or ``bytes``
+    and raises ``MisuseError`` for a name that is no token or a value with CR,
+    LF or NUL. It does not change afterwards and may be shared.
+    """
+
+    def __init__(
+        self, pairs: HeaderSource = (), *, profile: Profile = FORM_DATA
+    ) -> None:
+        items = pairs.items() if isinstance(pairs, Mapping) else pairs
+        self.raw: RawPairs = tuple(_checked(name, value) for name, value in items)
+        self.profile = profile
+        #: What was tolerated in this block; offsets count from its first byte.
+        self.anomalies: tuple[Anomaly, ...] = ()
+
+    @classmethod
+    def received(
+        cls, raw: RawPairs, profile: Profile, anomalies: tuple[Anomaly, ...] = ()
+    ) -> PartHeaders:
+        """Headers that a parser has checked already."""
+        self = cls.__new__(cls)
+        self.raw, self.profile, self.anomalies = raw, profile, anomalies
+        return self
+
+    def get_all(self, name: Name) -> list[str]:
+        """Every value of this name, in order; bytes that are not UTF-8 become U+FFFD."""
+        wanted = _bytes(name).lower()
+        return [
+            v.decode("utf-8", "replace") for n, v in self.raw if n.lower() == wanted
+        ]
+
+    def get(self, name: Name) -> str | None:
+        """The first value of this name, or None."""
+        values = self.get_all(name)
+        return values[0] if values else None
+
+    @cached_property
+    def disposition(self) -> tuple[str, dict[str, str]]:
+        """Type and parameters of Content-Disposition, ``("", {})`` without one."""
+        value = self.get(b"content-disposition")
+        if value is None:
+            return "", {}
+        return parse_content_disposition(value, profile=self.profile)
+
+    @cached_property
+    def name(self) -> str | None:
+        """The field's name (RFC 7578 section 4.2), or None."""
+        return self.disposition[1].get("name")
+
+    @cached_property
+    def filename(self) -> str | None:
+        """The file's name, decoded and otherwise untouched: data, never a path."""
+        return self.disposition[1].get("filename")
+
+    @cached_property
+    def safe_filename(self) -> str | None:
+        """``filename`` made fit to name a file in a folder of ours; None if there is none."""
+        return None if self.filename is None else safe_filename(self.filename)
+
+    @cached_property
+    def _type(self) -> tuple[str, dict[str, str]] | None:
+        value = self.get(b"content-type")
+        return None if value is None else parse_content_type(value)
+
+    @property
+    def content_type(self) -> str | None:
+        """``type/subtype`` in lower case, without parameters; None if not declared."""
+        return self._type[0] if self._type else None
+
+    @property
+    def charset(self) -> str | None:
+        """The charset that Content-Type declares, in lower case, or None."""
+        value = self._type[1].get("charset") if self._type else None
+        return value.lower() if value else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PartHeaders) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        names = ", ".join(name.decode("ascii", "replace") for name, _ in self.raw)
+        return f"<PartHeaders {names}>"
+
+
+def _bytes(value: Name) -> bytes:
+    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+
+
+def _checked(name: Name, value: Name) -> tuple[bytes, bytes]:
+    """One header as it will be written, or ``MisuseError``: nothing is dropped in silence."""
+    raw_name, raw_value = _bytes(name), _bytes(value)
+    if not _TOKEN.fullmatch(raw_name):
+        raise MisuseError("a header name is not a token", code="bad-header")
+    if _BREAKS.search(raw_value):
+        raise MisuseError("a header value holds CR, LF or NUL", code="bad-header")
+    return raw_name, raw_value.strip(b" \t")
+
+
+def parse_header_block(block: bytes, newline: bytes, profile: Profile) -> PartHeaders:
+    """The headers in ``block``, whose lines are separated by ``newline``.
+
+    ``block`` holds neither the delimiter line before nor the blank line after
+    it. Raises ``MalformedMultipart``; offsets count from the block's first byte.
+    """
+    raw: list[tuple[bytes, bytes]] = []
+    anomalies: list[Anomaly] = []
+    offset = 0
+    for line in block.split(newline) if block else ():
+        if line[:1] in (b" ", b"\t"):
+            _fold(raw, line, offset, profile)
+            anomalies.append(Anomaly("header-folding", offset))
+        else:
+            raw.append(_parse_line(line, offset))
+        offset += len(line) + len(newline)
+    headers = PartHeaders.received(tuple(raw), profile, tuple(anomalies))
+    _check_meaning(headers, profile)
+    return headers
+
+
+def _parse_line(line: bytes, offset: int) -> tuple[bytes, bytes]:
+    name, colon, value = line.partition(b":")
+    if not colon or not _TOKEN.fullmatch(name):
+        raise MalformedMultipart(
+            "a part header line has no valid name", code="bad-header", offset=offset
+        )
+    if _BREAKS.search(value):
+        raise MalformedMultipart(
+            "a part header holds CR, LF or NUL", code="bad-header", offset=offset
+        )
+    return name, value.strip(b" \t")
+
+
+def _fold(
+    raw: list[tuple[bytes, bytes]], line: bytes, offset: int, profile: Profile
+) -> None:
+    """Join a continuation line to the header before it (RFC 5322 section 2.2.3)."""
+    if not raw or not profile.folding or _BREAKS.search(line):
+        raise MalformedMultipart(
+            "a part header line begins with white space",
+            code="header-folding",
+            offset=offset,
+        )
+    name, value = raw[-1]
+    raw[-1] = (name, (value + b" " + line.strip(b" \t")).strip(b" "))
+
+
+def _check_meaning(headers: PartHeaders, profile: Profile) -> None:
+    """Refuse at once what ``name`` and ``filename`` could not be read from."""
+    names = [name.lower() for name, _ in headers.raw]
+    for name in (b"content-disposition", b"content-type"):
+        if names.count(name) > 1 and profile.needs_disposition:
+            raise MalformedMultipart(
+                f"a part has two {name.decode()} headers", code="duplicate-header"
+            )
+    if profile.needs_disposition and b"content-disposition" not in names:
+        raise MalformedMultipart(
+            "a part has no content-disposition header", code="no-disposition"
+        )
+    _ = headers.disposition, headers.content_type

@@ -1,0 +1,95 @@
+"""Profiles: what is tolerated, for each of the three families of multipart bodies.
+
+Real senders differ too much for one rule, and a server on the open net must
+not take what only a mail gateway writes. So there are three fixed sets of
+rules; what is tolerated is recorded as an ``Anomaly``, never passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Anomaly(NamedTuple):
+    """Something that was tolerated: a fixed word for it, and where (in bytes)."""
+
+    code: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """One set of rules. Use one of the three below; ``eq`` is identity."""
+
+    #: For people.
+    name: str
+    #: A header field may go on in lines that begin with white space (RFC 5322 section 2.2.3).
+    folding: bool
+    #: White space may follow a delimiter on its line (RFC 2046 section 5.1.1).
+    padding: bool
+    #: A message may end all its lines in a bare LF, as one whole.
+    bare_lf: bool
+    #: Text may stand before the first and after the last delimiter.
+    surroundings: bool
+    #: A part may end at a delimiter that follows its headers with no blank line,
+    #: and a body may end at a delimiter that lacks its final two dashes.
+    loose_ends: bool
+    #: Each part needs a Content-Disposition, and may have only one.
+    needs_disposition: bool
+    #: ``%22``, ``%0D`` and ``%0A`` in parameters are decoded, and nothing else is
+    #: (WHATWG HTML, "multipart/form-data encoding algorithm"); otherwise quoted
+    #: pairs, RFC 8187 and RFC 2231 apply.
+    form_escapes: bool
+    #: The boundary may be declared with its dashes or not at all, a part may end
+    #: where its Content-Length says, and the body may never end.
+    endless: bool
+
+
+#: multipart/form-data as browsers and careful clients write it (RFC 7578).
+FORM_DATA = Profile(
+    name="form-data",
+    folding=False,
+    padding=False,
+    bare_lf=False,
+    surroundings=False,
+    loose_ends=False,
+    needs_disposition=True,
+    form_escapes=True,
+    endless=False,
+)
+
+#: Every other multipart (RFC 2046), from programs that grew up with mail.
+MIME = Profile(
+    name="mime",
+    folding=True,
+    padding=True,
+    bare_lf=True,
+    surroundings=True,
+    loose_ends=True,
+    needs_disposition=False,
+    form_escapes=False,
+    endless=False,
+)
+
+#: multipart/x-mixed-replace: cameras and other endless senders.
+REPLACE = Profile(
+    name="replace",
+    folding=True,
+    padding=True,
+    bare_lf=True,
+    surroundings=True,
+    loose_ends=True,
+    needs_disposition=False,
+    form_escapes=False,
+    endless=True,
+)
+
+
+def profile_for(content_type: str) -> Profile:
+    """The profile for a bare, lower-case type such as ``multipart/form-data``."""
+    if content_type == "multipart/form-data":
+        return FORM_DATA
+    if content_type == "multipart/x-mixed-replace":
+        return REPLACE
+    return MIME
