@@ -1,0 +1,274 @@
+"""FileSink: a file that is either whole and under its name, or not there at all.
+
+::
+
+    state     meaning                               write   finish         fail
+    WRITING   bytes go to a temporary file          batch   → PLACED       → REMOVED
+    BROKEN    the disk refused; the reason is kept  drop    fails with it  → REMOVED
+    PLACED    whole, and under its name             -       fires          → REMOVED
+    REMOVED   nothing of it is left                 -       fails          fires
+
+The temporary file lies in the folder of the final one, since only within one
+file system a name can be given at once. Bytes are written in batches: in the
+reactor thread as long as the disk takes a batch quickly, which costs least,
+and in a worker thread for a while after it did not, so that a slow disk slows
+down the sender and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from secrets import token_hex
+from time import perf_counter
+from typing import Any, Literal
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.threads import deferToThread
+from twisted.python.failure import Failure
+
+from txmultipart.body.sinks import Sink
+from txmultipart.errors import MisuseError
+
+#: Bytes that are written at once. Larger ones cost more page faults than they save.
+BATCH = 256 << 10
+
+#: Bytes that may wait for the worker thread before the producer is paused.
+HIGH = 4 * BATCH
+
+#: A batch that took longer than this many seconds was not just copied to memory.
+SLOW = 0.005
+
+#: How many batches go to the worker thread after a slow one.
+PATIENCE = 64
+
+#: What the names of temporary files begin with.
+TEMPORARY_PREFIX = ".txmultipart-"
+
+# What file systems without hard links answer to link().
+_NO_LINKS = frozenset((errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
+
+Collision = Literal["error", "overwrite", "rename"]
+
+
+class State(Enum):
+    """How far a file has come; see the table above."""
+
+    WRITING = "writing"
+    BROKEN = "broken"
+    PLACED = "placed"
+    REMOVED = "removed"
+
+
+class FileSink(Sink):
+    """Writes what it is given to a new file at ``path``.
+
+    ``collision`` says what to do if there is one already: ``error`` fails with
+    ``FileExistsError``, ``overwrite`` replaces it, ``rename`` adds a counter to
+    the name; ``path`` is the true one once ``finish`` has fired. With ``fsync``
+    the file outlives a loss of power from then on.
+
+    ``finish`` fails with the ``OSError`` of a full or unwritable disk; then,
+    and after ``fail``, nothing of the file is left.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        collision: Collision = "error",
+        fsync: bool = True,
+    ) -> None:
+        if collision not in ("error", "overwrite", "rename"):
+            raise MisuseError("collision is 'error', 'overwrite' or 'rename'")
+        self.path = Path(path)
+        self.size = 0
+        self._collision = collision
+        self._fsync = fsync
+        self._state = State.WRITING
+        self._temporary = self.path.with_name(TEMPORARY_PREFIX + token_hex(8))
+        self._fd = -1
+        self._batch: list[bytes] = []
+        self._batched = 0
+        self._lock = DeferredLock()
+        self._jobs = 0
+        self._waiting = 0  # bytes
+        self._paused = False
+        self._slow = 0
+        self._reason: Failure | None = None
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Open the temporary file; bytes may come at once."""
+        super().registerProducer(producer, streaming)
+        self._work(0, self._open)
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes for the file."""
+        if self._state is not State.WRITING:
+            return
+        self.size += len(data)
+        self._batch.append(data)
+        self._batched += len(data)
+        if self._batched >= BATCH:
+            self._submit()
+
+    def finish(self) -> Deferred[None]:
+        """Give the file its name; fires when that is done."""
+        batch = self._take_batch()
+        return self._lock.run(self._finish, batch)
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """Remove the file, whatever its state."""
+        self._take_batch()
+        return self._lock.run(deferToThread, self._remove)
+
+    # In the reactor thread --------------------------------------------------------
+
+    def _take_batch(self) -> list[bytes]:
+        batch, self._batch, self._batched = self._batch, [], 0
+        return batch
+
+    def _submit(self) -> None:
+        size, batch = self._batched, self._take_batch()
+        if self._jobs or self._slow:
+            self._slow = max(0, self._slow - 1)
+            self._work(size, self._write, batch)
+            return
+        started = perf_counter()
+        try:
+            self._write(batch)
+        except OSError:
+            self._broke(Failure())
+        if perf_counter() - started > SLOW:
+            self._slow = PATIENCE
+
+    def _work(self, size: int, job: Callable[..., None], *args: object) -> None:
+        """Have a worker thread do ``job``, after those before it."""
+        self._jobs += 1
+        self._waiting += size
+        if self._waiting >= HIGH and not self._paused and self.producer is not None:
+            self._paused = True
+            self.producer.pauseProducing()
+        done: Deferred[Any] = self._lock.run(deferToThread, job, *args)
+        done.addErrback(self._broke).addCallback(self._worked, size)
+
+    def _worked(self, _: object, size: int) -> None:
+        self._jobs -= 1
+        self._waiting -= size
+        if self._paused and self._waiting < HIGH // 2:
+            self._paused = False
+            if self.producer is not None:
+                self.producer.resumeProducing()
+
+    def _broke(self, reason: Failure) -> None:
+        """The disk refused. The producer is stopped, and finish tells why."""
+        if self._state is State.WRITING:
+            self._state, self._reason = State.BROKEN, reason
+            if self.producer is not None:
+                self.producer.stopProducing()
+
+    def _finish(self, batch: list[bytes]) -> Deferred[None]:
+        if self._reason is not None:
+            return self._give_up(self._reason)
+        placed: Deferred[None] = deferToThread(self._place, batch)
+        return placed.addErrback(self._give_up)
+
+    def _give_up(self, reason: Failure) -> Deferred[None]:
+        removed: Deferred[Any] = deferToThread(self._remove)
+        return removed.addCallback(lambda _: reason)
+
+    # In a worker thread, one job at a time ----------------------------------------
+
+    def _open(self) -> None:
+        if self._collision == "error" and self.path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        self._fd = os.open(self._temporary, flags, 0o666)
+
+    def _write(self, batch: list[bytes]) -> None:
+        if self._state is State.WRITING:
+            write_all(self._fd, batch)
+
+    def _place(self, batch: list[bytes]) -> None:
+        if self._state is not State.WRITING:
+            raise MisuseError("the file was removed before it was finished")
+        write_all(self._fd, batch)
+        if self._fsync:
+            os.fsync(self._fd)
+        self._close()
+        self.path = self._name_it()
+        self._state = State.PLACED
+        if self._fsync:
+            _fsync_folder(self.path.parent)
+
+    def _name_it(self) -> Path:
+        if self._collision == "overwrite":
+            os.replace(self._temporary, self.path)
+            return self.path
+        for path in _candidates(self.path):
+            try:
+                _move_without_overwriting(self._temporary, path)
+            except FileExistsError:
+                if self._collision == "error":
+                    raise
+            else:
+                return path
+        raise FileExistsError(errno.EEXIST, "every name with a counter is taken")
+
+    def _remove(self) -> None:
+        self._close()
+        path = self.path if self._state is State.PLACED else self._temporary
+        self._state = State.REMOVED
+        path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def write_all(fd: int, pieces: list[bytes]) -> None:
+    """Write ``pieces`` to ``fd``, also when it takes less than all at once."""
+    for start in range(0, len(pieces), 512):  # IOV_MAX is at least 1024 on Linux
+        batch = pieces[start : start + 512]
+        size = sum(map(len, batch))
+        written = os.writev(fd, batch)
+        if written < size:
+            rest = memoryview(b"".join(batch))[written:]
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    """``a.tar.gz``, ``a (1).tar.gz``, … — suffixes stay at the end."""
+    yield path
+    suffix = "".join(path.suffixes[-2:]) if len(path.suffixes) > 1 else path.suffix
+    suffix = suffix if len(suffix) <= 20 else path.suffix
+    stem = path.name.removesuffix(suffix)
+    for count in range(1, 10_000):
+        yield path.with_name(f"{stem} ({count}){suffix}")
+
+
+def _move_without_overwriting(source: Path, target: Path) -> None:
+    """Rename, atomically, or raise ``FileExistsError``."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.replace(source, target)
+    else:
+        os.unlink(source)
+
+
+def _fsync_folder(folder: Path) -> None:
+    """Make the new name itself outlive a loss of power."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

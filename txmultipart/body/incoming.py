@@ -1,0 +1,85 @@
+"""Incoming: what can be done with a body or a part that is being received."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from txmultipart.body.file_sink import FileSink
+from txmultipart.body.sinks import DiscardSink, MemorySink
+from txmultipart.body.stream import ByteStream
+from txmultipart.errors import LimitExceeded
+from txmultipart.limits import Limits
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Incoming(ByteStream):
+    """Bytes from a peer: read at once, line by line, into a file, or not at all.
+
+    What ``read`` and ``readline`` may hold is bounded by the field of
+    ``Limits`` that ``read_limit`` names.
+    """
+
+    read_limit = "max_field_size"
+
+    def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
+        super().__init__()
+        self.limits = limits
+
+    @property
+    def _bound(self) -> int:
+        bound: int = getattr(self.limits, self.read_limit)
+        return bound
+
+    def read(self) -> Deferred[bytes]:
+        """All that is left. Fails with ``LimitExceeded`` if that is too much."""
+        sink = MemorySink(self._bound, limit=self.read_limit)
+        done: Deferred[Any] = self.write_to(sink)
+        return done.addCallback(lambda _: sink.getvalue())
+
+    def readline(self) -> Deferred[bytes]:
+        """The next line with its line feed; the last may lack it; ``b""`` at the end."""
+        return Deferred.fromCoroutine(self._readline())
+
+    async def _readline(self) -> bytes:
+        line = b""
+        try:
+            while not line.endswith(b"\n") and (chunk := await self.read_chunk()):
+                line += self._up_to_newline(chunk)
+                if len(line) > self._bound:
+                    raise LimitExceeded(self.read_limit, self._bound, offset=self.taken)
+        except BaseException:
+            self._give_back(line)
+            raise
+        return line
+
+    def _up_to_newline(self, chunk: bytes) -> bytes:
+        end = chunk.find(b"\n") + 1 or len(chunk)
+        self._give_back(chunk[end:])
+        return chunk[:end]
+
+    def _give_back(self, data: bytes) -> None:
+        if data:
+            self._kept.appendleft(data)
+            self.taken -= len(data)
+
+    def save(self, path: str | os.PathLike[str]) -> Deferred[int]:
+        """Write all that is left to a new file; fires with its size when it is safe.
+
+        The file appears under its name only when it is whole. Fails with
+        ``FileExistsError`` if there is one already; see ``FileSink`` for other
+        policies.
+        """
+        return self.write_to(FileSink(path))
+
+    def discard(self) -> Deferred[int]:
+        """Drop what is left; fires with the number of bytes dropped.
+
+        It does not fail: whoever reads on is told what is wrong.
+        """
+        sink = DiscardSink()
+        done: Deferred[Any] = self.write_to(sink)
+        return done.addBoth(lambda _: succeed(sink.count))

@@ -1,0 +1,225 @@
+"""Payloads: what a part can be made of.
+
+``payload_of(obj)`` adapts ``obj`` to ``IPayload``. People register their own
+types with ``twisted.python.components.registerAdapter(factory, Type, IPayload)``.
+"""
+
+from __future__ import annotations
+
+import io
+import mimetypes
+import os
+from collections.abc import AsyncIterable, Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from twisted.python.components import registerAdapter
+from twisted.python.filepath import FilePath
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
+
+from txmultipart.body.sources import (
+    AsyncIterableSource,
+    BytesSource,
+    FileSource,
+    IterableSource,
+    size_of,
+)
+from txmultipart.errors import MisuseError, PayloadError
+from txmultipart.interfaces import IPayload, Source
+from txmultipart.sansio.headers import PartHeaders
+from txmultipart.sansio.parameters import form_parameter, quoted_parameter
+
+DEFAULT_TYPE = "application/octet-stream"
+
+
+@implementer(IPayload)
+class Payload:
+    """The content of one part, and its headers.
+
+    ``length`` is exact or ``UNKNOWN_LENGTH``. ``make`` gives a fresh source;
+    with ``replayable=False`` it is called once only.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Source],
+        *,
+        length: int | str = UNKNOWN_LENGTH,
+        content_type: str | None = DEFAULT_TYPE,
+        filename: str | None = None,
+        replayable: bool = False,
+    ) -> None:
+        self.headers = Headers()
+        self.length = length
+        self.filename = filename
+        self.replayable = replayable
+        self._make = make
+        self._opened = False
+        if content_type is not None:
+            self.headers.setRawHeaders("Content-Type", [content_type])
+
+    def open(self) -> Source:
+        """A fresh source. Raises ``PayloadError`` if the content was given away before."""
+        if self._opened and not self.replayable:
+            raise PayloadError(
+                "this content can be sent only once, and it was", code="consumed"
+            )
+        self._opened = True
+        return self._make()
+
+    def set_content_disposition(self, disposition: str, **params: str) -> None:
+        """Set Content-Disposition, for instance ``"form-data", name="a", filename="b"``.
+
+        Parameters of ``form-data`` are escaped as browsers do it, others with
+        quoted pairs. Raises ``MisuseError`` for what no escaping can carry.
+        """
+        form = disposition == "form-data"
+        escape = form_parameter if form else quoted_parameter
+        items = [disposition, *(escape(n, v) for n, v in params.items())]
+        self.headers.setRawHeaders("Content-Disposition", ["; ".join(items)])
+
+    def update_headers(self, headers: Any) -> None:
+        """Replace headers by those given: a mapping, pairs, or Twisted's Headers."""
+        if headers is None:
+            return
+        pairs = (
+            ((name, v) for name, vs in headers.getAllRawHeaders() for v in vs)
+            if isinstance(headers, Headers)
+            else headers
+        )
+        checked = PartHeaders(pairs).raw
+        for name, _ in checked:
+            self.headers.removeHeader(name)
+        for name, value in checked:
+            self.headers.addRawHeader(name, value)
+
+    def part_headers(self) -> PartHeaders:
+        """The headers as they are written. Raises ``MisuseError`` for CR, LF or NUL in one."""
+        raw = self.headers.getAllRawHeaders()
+        # Content-Disposition first, as browsers write it; nothing hangs on it.
+        return PartHeaders(
+            sorted(
+                ((name, value) for name, values in raw for value in values),
+                key=lambda pair: pair[0].lower() != b"content-disposition",
+            )
+        )
+
+
+def payload_of(obj: object) -> Payload:
+    """What ``obj`` is to be sent as. Raises ``MisuseError`` if nobody knows."""
+    if isinstance(obj, Payload):
+        return obj
+    adapted = IPayload(obj, None)
+    if adapted is None:
+        for kind, factory in _BY_ABILITY:
+            if isinstance(obj, kind):
+                return factory(obj)
+        raise MisuseError(f"a {type(obj).__name__} cannot be sent as a part")
+    return cast(Payload, adapted)
+
+
+def bytes_payload(data: bytes | bytearray | memoryview) -> Payload:
+    """Bytes in memory."""
+    content = bytes(data)
+    return Payload(lambda: BytesSource(content), length=len(content), replayable=True)
+
+
+def text_payload(text: str) -> Payload:
+    """Text, sent as UTF-8."""
+    payload = bytes_payload(text.encode("utf-8"))
+    payload.headers.setRawHeaders("Content-Type", ["text/plain; charset=utf-8"])
+    return payload
+
+
+def path_payload(path: os.PathLike[str]) -> Payload:
+    """The file at ``path``, opened each time it is sent.
+
+    Its size is taken now: a file that changes until it is sent fails the
+    request with ``PayloadError``.
+    """
+    name = os.fspath(path)
+    return Payload(
+        lambda: FileSource(lambda: Path(name).open("rb")),
+        length=size_of(name),
+        content_type=guess_type(name),
+        filename=os.path.basename(name),
+        replayable=True,
+    )
+
+
+def filepath_payload(path: FilePath[str]) -> Payload:
+    """The file at a Twisted ``FilePath``."""
+    return path_payload(Path(os.fsdecode(path.path)))
+
+
+def file_payload(file: BinaryIO) -> Payload:
+    """An open file, from where it stands; it is not closed.
+
+    One that can seek can be sent again from there.
+    """
+    name = getattr(file, "name", None)
+    filename = os.path.basename(name) if isinstance(name, str) else None
+    start, length = _extent(file)
+
+    def rewound() -> BinaryIO:
+        if start is not None:
+            file.seek(start)
+        return file
+
+    return Payload(
+        lambda: FileSource(rewound, owned=False),
+        length=length,
+        content_type=guess_type(filename or ""),
+        filename=filename,
+        replayable=start is not None,
+    )
+
+
+def _extent(file: BinaryIO) -> tuple[int | None, int | str]:
+    """Where ``file`` stands and how much it has from there, if it can tell."""
+    try:
+        start = file.tell()
+        end = file.seek(0, os.SEEK_END)
+        file.seek(start)
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return None, UNKNOWN_LENGTH
+    return start, max(0, end - start)
+
+
+def iterable_payload(pieces: Iterable[Any]) -> Payload:
+    """The pieces of an iterable; one that is its own iterator can be sent once."""
+    return Payload(
+        lambda: IterableSource(pieces), replayable=iter(pieces) is not pieces
+    )
+
+
+def async_iterable_payload(pieces: AsyncIterable[Any]) -> Payload:
+    """The pieces of an asynchronous iterable whose awaitables are Deferreds."""
+    return Payload(
+        lambda: AsyncIterableSource(pieces), replayable=aiter(pieces) is not pieces
+    )
+
+
+def guess_type(filename: str) -> str:
+    """The type that the name suggests."""
+    return mimetypes.guess_type(filename)[0] or DEFAULT_TYPE
+
+
+for _type, _factory in (
+    (str, text_payload),
+    (bytes, bytes_payload),
+    (bytearray, bytes_payload),
+    (memoryview, bytes_payload),
+    (FilePath, filepath_payload),
+    (io.IOBase, file_payload),
+):
+    registerAdapter(_factory, _type, IPayload)
+
+# Looked at after the adapters: what a thing can do, rather than what it is.
+_BY_ABILITY: tuple[tuple[Any, Callable[[Any], Payload]], ...] = (
+    (os.PathLike, path_payload),
+    (AsyncIterable, async_iterable_payload),
+    (Iterable, iterable_payload),
+)

@@ -1,0 +1,52 @@
+"""Runs a pull producer as if it were a push producer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.interfaces import IPullProducer, IPushProducer
+from twisted.internet.task import cooperate
+from zope.interface import implementer
+
+
+@implementer(IPushProducer)
+class PullToPush:
+    """Asks ``producer`` for one piece per turn of the reactor, until paused.
+
+    ``close`` when it has unregistered.
+    """
+
+    def __init__(self, producer: IPullProducer) -> None:
+        self._producer = producer
+        self._paused = False
+        self._task: Any = cooperate(self._steps())
+        self._closed = False
+
+    def _steps(self) -> Iterator[None]:
+        while True:
+            self._producer.resumeProducing()
+            yield None
+
+    def pauseProducing(self) -> None:
+        """Ask for nothing until resumed."""
+        if not self._paused and not self._closed:
+            self._paused = True
+            self._task.pause()
+
+    def resumeProducing(self) -> None:
+        """Go on asking."""
+        if self._paused and not self._closed:
+            self._paused = False
+            self._task.resume()
+
+    def stopProducing(self) -> None:
+        """Ask no more, and tell the producer."""
+        self.close()
+        self._producer.stopProducing()
+
+    def close(self) -> None:
+        """The producer has nothing more to give."""
+        if not self._closed:
+            self._closed = True
+            self._task.stop()

@@ -1,0 +1,206 @@
+"""Sinks: consumers that keep what they are given, in memory, as a digest, or twice."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txmultipart.errors import LimitExceeded, MisuseError
+from txmultipart.interfaces import ISink
+
+
+@implementer(ISink)
+class Sink:
+    """A sink that has nothing to wait for: subclass it and write ``write``."""
+
+    producer: Any = None
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Remember where bytes come from."""
+        if self.producer is not None:
+            raise MisuseError("a sink takes bytes from one producer")
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        """No more bytes will come."""
+        self.producer = None
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes."""
+        raise MisuseError("a sink needs a write method")
+
+    def finish(self) -> Deferred[None]:
+        """All is safe already."""
+        return succeed(None)
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """There is nothing to undo."""
+        return succeed(None)
+
+
+class DiscardSink(Sink):
+    """Counts the bytes and drops them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, data: bytes) -> None:
+        """Count some bytes."""
+        self.count += len(data)
+
+
+class MemorySink(Sink):
+    """Keeps at most ``max_size`` bytes in memory.
+
+    More make ``write`` raise ``LimitExceeded`` with ``limit`` as its name: what
+    is kept is never a part passed off as the whole.
+    """
+
+    def __init__(self, max_size: int, *, limit: str = "max_field_size") -> None:
+        self.max_size = max_size
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Keep some bytes."""
+        self._size += len(data)
+        if self._size > self.max_size:
+            self._pieces.clear()
+            raise LimitExceeded(self._limit, self.max_size, offset=self.max_size)
+        self._pieces.append(data)
+
+    def getvalue(self) -> bytes:
+        """All that was written."""
+        return b"".join(self._pieces)
+
+
+class LimitSink(Sink):
+    """Keeps nothing, and raises ``LimitExceeded`` for more than ``max_size`` bytes.
+
+    First in a ``TeeSink``, it bounds what the others get.
+    """
+
+    def __init__(self, max_size: int, *, limit: str) -> None:
+        self._bound = self._left = max_size
+        self._limit = limit
+
+    def write(self, data: bytes) -> None:
+        """Count some bytes."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise LimitExceeded(self._limit, self._bound, offset=self._bound)
+
+
+class HashSink(Sink):
+    """Computes a digest: ``algorithm`` is a name that hashlib knows."""
+
+    def __init__(self, algorithm: str = "sha256") -> None:
+        self._hash = hashlib.new(algorithm)
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Add some bytes to the digest."""
+        self._hash.update(data)
+        self.size += len(data)
+
+    def hexdigest(self) -> str:
+        """The digest so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+
+@implementer(IPushProducer)
+class _Branch:
+    """What one consumer of a tee sees as its producer."""
+
+    def __init__(self, tee: TeeSink, consumer: Any) -> None:
+        self.tee = tee
+        self.consumer = consumer
+        self.paused = False
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        self.tee.adjust()
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        self.tee.adjust()
+
+    def stopProducing(self) -> None:
+        if self.tee.producer is not None:
+            self.tee.producer.stopProducing()
+
+
+class TeeSink(Sink):
+    """Gives the same bytes to several consumers, at the pace of the slowest.
+
+    If one of them fails or stops, all do.
+    """
+
+    def __init__(self, *consumers: IConsumer) -> None:
+        self._branches = [_Branch(self, consumer) for consumer in consumers]
+        self._paused = False
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Begin to pass bytes on."""
+        super().registerProducer(producer, streaming)
+        for branch in self._branches:
+            branch.consumer.registerProducer(branch, True)
+
+    def unregisterProducer(self) -> None:
+        """Pass the end on."""
+        super().unregisterProducer()
+        for branch in self._branches:
+            branch.consumer.unregisterProducer()
+
+    def write(self, data: bytes) -> None:
+        """Give ``data`` to each consumer."""
+        for branch in self._branches:
+            branch.consumer.write(data)
+
+    def adjust(self) -> None:
+        """Pause or resume the producer if that is what all consumers together want."""
+        paused = any(branch.paused for branch in self._branches)
+        if paused == self._paused or self.producer is None:
+            return
+        self._paused = paused
+        if paused:
+            self.producer.pauseProducing()
+        else:
+            self.producer.resumeProducing()
+
+    def finish(self) -> Deferred[None]:
+        """Fires when every sink among the consumers has finished.
+
+        If one fails, the others are told to undo, and the failure is passed on.
+        """
+        return Deferred.fromCoroutine(self._finish())
+
+    async def _finish(self) -> None:
+        sinks = self._sinks()
+        results = [sink.finish() for sink in sinks]
+        failure: Failure | None = None
+        for result in results:
+            try:
+                await result
+            except Exception:
+                failure = failure or Failure()
+        if failure is not None:
+            await self.fail(failure)
+            failure.raiseException()
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """Tell every sink among the consumers to undo."""
+        undone: Deferred[Any] = gatherResults(
+            [sink.fail(failure) for sink in self._sinks()]
+        )
+        return undone.addCallback(lambda _: None)
+
+    def _sinks(self) -> list[Any]:
+        sinks = [ISink(branch.consumer, None) for branch in self._branches]
+        return [sink for sink in sinks if sink is not None]

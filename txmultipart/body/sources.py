@@ -1,0 +1,154 @@
+"""Sources: where the bytes of a payload come from, one piece at a time.
+
+A ``Source`` is read at the pace of whoever sends; see ``interfaces``. Nothing
+here reads ahead, so nothing has to be taken back when sending stops.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+from txmultipart.errors import PayloadError
+
+#: Bytes that are read off a disk at once, in a worker thread.
+BLOCK = 256 << 10
+
+
+class BytesSource:
+    """Bytes that are in memory already, in one piece."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self) -> bytes:
+        """All of it, then the end."""
+        data, self._data = self._data, b""
+        return data
+
+    def close(self) -> None:
+        """Forget the rest."""
+        self._data = b""
+
+
+class FileSource:
+    """A file, opened and read in a worker thread in large blocks.
+
+    ``open_file`` gives the file; it is closed afterwards if ``owned``.
+    """
+
+    def __init__(
+        self, open_file: Callable[[], BinaryIO], *, owned: bool = True
+    ) -> None:
+        self._open = open_file
+        self._owned = owned
+        self._file: BinaryIO | None = None
+        self._reading = False
+        self._closed = False
+
+    def read(self) -> Deferred[bytes]:
+        """The next block. Fails with the ``OSError`` of opening or reading."""
+        self._reading = True
+        block: Deferred[bytes] = deferToThread(self._read)
+        return block.addBoth(self._was_read)
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            self._file = self._open()
+        data = self._file.read(BLOCK)
+        if not isinstance(data, bytes):
+            raise PayloadError("a file to be sent is not open in binary mode")
+        return data
+
+    def _was_read(self, result: Any) -> Any:
+        self._reading = False
+        if self._closed:
+            self._close_file()
+        return result
+
+    def close(self) -> None:
+        """Close the file, as soon as no thread reads it."""
+        self._closed = True
+        if not self._reading:
+            self._close_file()
+
+    def _close_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None and self._owned:
+            file.close()
+
+
+class IterableSource:
+    """The pieces of an iterable: bytes, or Deferreds of bytes. Empty ones are left out."""
+
+    def __init__(self, pieces: Iterable[Any]) -> None:
+        self._iterator: Iterator[Any] = iter(pieces)
+
+    def read(self) -> bytes | Deferred[bytes]:
+        """The next piece that is not empty."""
+        for piece in self._iterator:
+            if isinstance(piece, Deferred):
+                return piece.addCallback(self._again)
+            if piece:
+                return checked(piece)
+        return b""
+
+    def _again(self, piece: Any) -> bytes | Deferred[bytes]:
+        return checked(piece) if piece else self.read()
+
+    def close(self) -> None:
+        """Let a generator clean up."""
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            with suppress(ValueError):  # it is running: it stopped us itself
+                close()
+
+
+class AsyncIterableSource:
+    """The pieces of an asynchronous iterable whose awaitables are Deferreds."""
+
+    def __init__(self, pieces: AsyncIterable[Any]) -> None:
+        self._iterator = aiter(pieces)
+        self._reading: Deferred[bytes] | None = None
+
+    def read(self) -> Deferred[bytes]:
+        """The next piece that is not empty."""
+        self._reading = Deferred.fromCoroutine(self._next())
+        return self._reading
+
+    async def _next(self) -> bytes:
+        async for piece in self._iterator:
+            if piece:
+                return checked(piece)
+        return b""
+
+    def close(self) -> None:
+        """Give up a read that is under way, and let a generator clean up."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.addErrback(lambda _: None)
+            reading.cancel()
+        aclose = getattr(self._iterator, "aclose", None)
+        if aclose is not None:
+            # Without this an abandoned asynchronous generator breaks the reactor.
+            Deferred.fromCoroutine(aclose()).addErrback(lambda _: None)
+
+
+def checked(piece: Any) -> bytes:
+    """``piece`` as bytes, or ``PayloadError``."""
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, bytearray | memoryview):
+        return bytes(piece)
+    kind = type(piece).__name__
+    raise PayloadError(f"a piece to be sent is a {kind}, not bytes")
+
+
+def size_of(path: str | os.PathLike[str]) -> int:
+    """The size of the file at ``path`` in bytes."""
+    return os.stat(path).st_size

@@ -1,0 +1,298 @@
+"""ByteStream: bytes that arrive by themselves, handed on only when somebody wants them.
+
+Every incoming body and part is one. Upstream it is an ``IConsumer``,
+downstream it is read chunk by chunk or, as an ``IPushProducer``, written to
+another consumer. The upstream producer runs only while there is demand.
+
+::
+
+    state    meaning                       demand
+    IDLE     nobody waits                  no
+    WAITING  a Deferred waits for a chunk  yes
+    FLOWING  bytes go to a consumer        yes
+    HELD     that consumer has paused us   no
+    OVER     all was taken, or it failed   no
+
+    input            IDLE      WAITING      FLOWING      HELD         OVER
+    write            keep      give, IDLE   pass on      keep         drop
+    end, fail        note      give, OVER   give, OVER   note         -
+    read_chunk       WAITING   misuse       misuse       misuse       end again
+    write_to         FLOWING   misuse       misuse       misuse       FLOWING
+    pauseProducing   -         -            HELD         -            -
+    resumeProducing  -         -            -            FLOWING      -
+    stopProducing    -         -            IDLE         IDLE         -
+
+A "kept" chunk is one that came although the producer was told to pause; there
+is never more than one read of the transport of them. A noted end or failure
+comes after the kept bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from txmultipart.body.pull import PullToPush
+from txmultipart.errors import MisuseError
+from txmultipart.interfaces import ISink
+
+
+class State(Enum):
+    """What a stream is doing; see the table above."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    FLOWING = "flowing"
+    HELD = "held"
+    OVER = "over"
+
+
+_DEMAND = frozenset((State.WAITING, State.FLOWING))
+
+# What a consumer's stopProducing means to whoever wanted all of it written.
+_STOPPED = Failure(CancelledError("the consumer wanted no more"))
+
+
+@implementer(ISink, IPushProducer)
+class ByteStream:
+    """A stream of bytes that is read on demand.
+
+    One reader at a time: a second one raises ``MisuseError`` at the call.
+    """
+
+    def __init__(self) -> None:
+        self.state = State.IDLE
+        #: Bytes handed on so far.
+        self.taken = 0
+        self._kept: deque[bytes] = deque()
+        self._producer: Any = None
+        self._running = True  # whether the producer believes that it may produce
+        self._ended = False
+        self._failure: Failure | None = None
+        self._waiting: Deferred[bytes] | None = None
+        self._consumer: Any = None
+        self._written: Deferred[int] | None = None
+        self._count = 0
+        self._passing = False
+
+    # Upstream: IConsumer and ISink ------------------------------------------------
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Take bytes from ``producer``; it is paused at once unless somebody waits."""
+        if self._producer is not None:
+            raise MisuseError("a stream takes bytes from one producer")
+        self._producer = producer if streaming else PullToPush(producer)
+        self._running = True
+        self._adjust()
+
+    def write(self, data: bytes) -> None:
+        """The next bytes have come."""
+        if self.state is State.OVER or not data:
+            return
+        self._kept.append(data)
+        self._pass_on()
+        self._adjust(again=True)
+
+    def unregisterProducer(self) -> None:
+        """The input has ended."""
+        self._end(None)
+
+    def finish(self) -> Deferred[None]:
+        """Nothing is left to be done; see ``ISink``."""
+        return succeed(None)
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """The source broke: whoever reads is told, after the bytes that came before."""
+        self._end(failure)
+        return succeed(None)
+
+    def _end(self, failure: Failure | None) -> None:
+        producer, self._producer = self._producer, None
+        if isinstance(producer, PullToPush):
+            producer.close()
+        if not self._ended:
+            self._ended, self._failure = True, failure
+            self._pass_on()
+
+    # Reading ----------------------------------------------------------------------
+
+    def read_chunk(self) -> Deferred[bytes]:
+        """The next bytes, as they come; ``b""`` at the end and ever after.
+
+        Fails with what broke the source. Cancelling it loses no bytes.
+        """
+        self._check_free()
+        if self._kept:
+            return succeed(self._take())
+        if self._ended:
+            self.state = State.OVER
+            return fail(self._failure) if self._failure else succeed(b"")
+        self.state = State.WAITING
+        waiting: Deferred[bytes] = Deferred(self._cancel_wait)
+        self._waiting = waiting
+        self._adjust()
+        return waiting
+
+    def __aiter__(self) -> ByteStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        # No Deferred, and no turn of the reactor, for what is here already.
+        if self._kept and self.state is State.IDLE:
+            return self._take()
+        chunk = await self.read_chunk()
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+    def write_to(self, consumer: IConsumer) -> Deferred[int]:
+        """Write all that is left to ``consumer``; fires with the number of bytes.
+
+        The consumer's ``pauseProducing`` reaches the source. When the bytes are
+        over it is unregistered from; an ``ISink`` then also finishes, or fails,
+        before the Deferred fires. What ``consumer.write`` raises fails the
+        Deferred and leaves the rest unread; so does its ``stopProducing``,
+        with ``CancelledError``.
+        """
+        self._check_free()
+        self.state, self._consumer, self._count = State.FLOWING, consumer, 0
+        written: Deferred[int] = Deferred(self._cancel_write)
+        self._written = written
+        consumer.registerProducer(self, True)
+        self._pass_on()
+        self._adjust()
+        return written
+
+    def _check_free(self) -> None:
+        if self.state not in (State.IDLE, State.OVER):
+            raise MisuseError(f"the stream is being read already ({self.state.value})")
+
+    # Downstream: IPushProducer ----------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The consumer wants no more for now."""
+        if self.state is State.FLOWING:
+            self.state = State.HELD
+            self._adjust()
+
+    def resumeProducing(self) -> None:
+        """The consumer wants more."""
+        if self.state is State.HELD:
+            self.state = State.FLOWING
+            self._pass_on()
+            self._adjust()
+
+    def stopProducing(self) -> None:
+        """The consumer wants nothing any more; what is left can still be read."""
+        if self.state in (State.FLOWING, State.HELD):
+            self._done(_STOPPED)
+
+    # Within -----------------------------------------------------------------------
+
+    def take_kept(self) -> list[bytes]:
+        """The bytes that have come and were not handed on, to be handled elsewhere."""
+        self._check_free()
+        return [self._take() for _ in range(len(self._kept))]
+
+    def _take(self) -> bytes:
+        data = self._kept.popleft()
+        self.taken += len(data)
+        return data
+
+    def _pass_on(self) -> None:
+        """Give away what is kept, and then the end, as far as somebody wants them."""
+        if self._passing:
+            return  # a consumer called back from within; the loop below goes on
+        self._passing = True
+        try:
+            while self.state in _DEMAND and self._kept:
+                self._give(self._take())
+            if self.state in _DEMAND and self._ended:
+                self._give_end()
+        finally:
+            self._passing = False
+
+    def _give(self, data: bytes) -> None:
+        if self._waiting is not None:
+            self._answer(lambda waiting: waiting.callback(data), State.IDLE)
+            return
+        self._count += len(data)
+        try:
+            self._consumer.write(data)
+        except Exception:
+            self._done(Failure())
+
+    def _give_end(self) -> None:
+        failure = self._failure
+        if self._waiting is None:
+            self._done(failure, over=True)
+        elif failure is None:
+            self._answer(lambda waiting: waiting.callback(b""), State.OVER)
+        else:
+            self._answer(lambda waiting: waiting.errback(failure), State.OVER)
+
+    def _answer(self, answer: Callable[[Deferred[bytes]], None], state: State) -> None:
+        waiting, self._waiting, self.state = self._waiting, None, state
+        assert waiting is not None
+        answer(waiting)
+
+    def _cancel_wait(self, waiting: Deferred[bytes]) -> None:
+        if self._waiting is waiting:
+            self._waiting, self.state = None, State.IDLE
+            self._adjust()
+
+    def _cancel_write(self, written: Deferred[int]) -> None:
+        if self._written is written:
+            self._done(Failure(CancelledError("writing was cancelled")))
+
+    def _done(self, failure: Failure | None, *, over: bool = False) -> None:
+        """The consumer has had its last byte."""
+        consumer, written = self._consumer, self._written
+        self._consumer = self._written = None
+        self.state = State.OVER if over else State.IDLE
+        self._adjust()
+        consumer.unregisterProducer()
+        assert written is not None
+        _settle(consumer, failure, written, self._count)
+
+    def _adjust(self, *, again: bool = False) -> None:
+        """Let the producer run if, and only if, there is demand.
+
+        With ``again`` a pause is repeated: bytes came in spite of it, so the
+        producer may have been resumed by somebody else.
+        """
+        producer, wanted = self._producer, self.state in _DEMAND
+        if producer is None or (wanted == self._running and (wanted or not again)):
+            return
+        self._running = wanted
+        if wanted:
+            producer.resumeProducing()
+        else:
+            producer.pauseProducing()
+
+
+def _settle(
+    consumer: IConsumer, failure: Failure | None, written: Deferred[int], count: int
+) -> None:
+    """Let a sink come to its end, then say how it went."""
+    sink = ISink(consumer, None)
+    if sink is None:
+        closing = succeed(None)
+    elif failure is None or failure is _STOPPED:
+        # A sink that stopped us has a reason, and finish() tells it.
+        closing = sink.finish()
+    else:
+        closing = sink.fail(failure)
+
+    def answer(result: Failure | None) -> None:
+        if not written.called:  # it may have been cancelled meanwhile
+            written.callback(cast(int, result or failure or count))
+
+    closing.addBoth(answer)
