@@ -1,0 +1,117 @@
+"""Answers a request with what a handler gave: bytes, a writer, or an error as JSON."""
+
+from __future__ import annotations
+
+import errno
+import json
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IBodyProducer
+
+from txmultipart.errors import LimitExceeded, MisuseError, MultipartError, UploadAborted
+
+_log = Logger()
+
+# What a disk or a folder refuses (RFC 4918 section 11.5 for 507).
+_OS_STATUS = {
+    errno.ENOSPC: (507, "disk-full", "the disk is full"),
+    errno.EDQUOT: (507, "disk-full", "the quota of the disk is used up"),
+    errno.EFBIG: (413, "file-too-large", "the file is too large for the disk"),
+    errno.EACCES: (500, "folder-unwritable", "the folder cannot be written to"),
+    errno.EPERM: (500, "folder-unwritable", "the folder cannot be written to"),
+    errno.EROFS: (500, "folder-unwritable", "the folder cannot be written to"),
+    errno.ENOENT: (500, "folder-missing", "the folder is not there"),
+    errno.ENOTDIR: (500, "folder-missing", "the folder is not there"),
+    errno.EEXIST: (409, "name-taken", "there is a file of this name already"),
+}
+
+
+def answer(request: Any, result: object) -> None:
+    """Send ``result`` and finish: bytes, an ``IBodyProducer`` such as a writer, or nothing."""
+    if is_gone(request):
+        return
+    if isinstance(result, bytes):
+        request.setHeader(b"Content-Length", b"%d" % len(result))
+        request.write(result)
+        request.finish()
+    elif IBodyProducer.providedBy(result):
+        answer_with_producer(request, result)
+    elif result is None:
+        request.setResponseCode(204)
+        request.finish()
+    else:
+        kind = type(result).__name__
+        message = f"a handler gave a {kind}, not bytes or a writer"
+        answer_error(request, Failure(MisuseError(message)))
+
+
+def answer_with_producer(request: Any, producer: Any) -> None:
+    """Send what ``producer`` produces; on its failure the connection is closed."""
+    content_type = getattr(producer, "content_type", None)
+    if content_type is not None and not request.responseHeaders.hasHeader(
+        "Content-Type"
+    ):
+        request.setHeader(b"Content-Type", content_type.encode("ascii"))
+    if isinstance(producer.length, int):
+        request.setHeader(b"Content-Length", b"%d" % producer.length)
+    request.registerProducer(producer, True)
+
+    def sent(_: object) -> None:
+        request.unregisterProducer()
+        request.finish()
+
+    def broke(failure: Failure) -> None:
+        _log.failure("a response broke off", failure)
+        if not is_gone(request):
+            request.unregisterProducer()
+            # To finish would make a part pass for the whole.
+            request.loseConnection()
+
+    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
+    producer.startProducing(request).addCallbacks(sent, broke)
+
+
+def answer_error(request: Any, failure: Failure) -> None:
+    """Send what went wrong as one line of JSON, with its HTTP status.
+
+    What the sender did wrong is told; what we did wrong is logged, and the
+    sender told no more than that. Nothing is sent to a peer that has gone.
+    """
+    status, problem = describe(failure)
+    if status >= 500 and not failure.check(OSError):
+        _log.failure("a request failed", failure)
+    if is_gone(request):
+        return
+    if request.startedWriting:
+        request.loseConnection()
+        return
+    body = json.dumps(problem).encode("ascii") + b"\n"
+    request.setResponseCode(status)
+    request.setHeader(b"Content-Type", b"application/json")
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    request.write(body)
+    request.finish()
+
+
+def describe(failure: Failure) -> tuple[int, dict[str, object]]:
+    """The HTTP status and the JSON object for what went wrong."""
+    error = failure.value
+    if isinstance(error, MultipartError) and error.fault == "sender":
+        problem: dict[str, object] = {"error": error.code, "message": error.message}
+        problem |= {"offset": error.offset, "part": error.part}
+        if isinstance(error, LimitExceeded):
+            problem |= {"limit": error.limit, "bound": error.bound}
+        return error.http_status, problem
+    if isinstance(error, UploadAborted):
+        return error.http_status, {"error": error.code, "message": str(error)}
+    if isinstance(error, OSError) and error.errno in _OS_STATUS:
+        status, code, message = _OS_STATUS[error.errno]
+        return status, {"error": code, "message": message}
+    return 500, {"error": "internal", "message": "the server failed"}
+
+
+def is_gone(request: Any) -> bool:
+    """Whether nothing can be sent to the peer any more."""
+    return bool(request.finished or request._disconnected)

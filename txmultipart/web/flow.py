@@ -1,0 +1,124 @@
+"""BodyFlow: lets an HTTP/1 channel read a request's body, or keeps it from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.http import HTTPChannel
+from zope.interface import implementer
+
+from txmultipart.body.sinks import Sink
+from txmultipart.errors import MisuseError
+from txmultipart.web import http1
+
+
+@implementer(IPushProducer)
+class BodyFlow:
+    """The producer of one request's body: the channel's transport.
+
+    ``expects`` says that the sender waits for ``100 Continue``; it is sent when
+    the body is first wanted, so that a refusal comes before a byte was sent.
+    """
+
+    def __init__(self, channel: HTTPChannel, length: int | None, *, expects: bool):
+        self.expects = expects
+        #: Bytes of the body that have come.
+        self.received = 0
+        self._channel = channel
+        self._transport: Any = channel.transport
+        self._length = length
+        self._paused = False
+        self._ended = False
+        self._timeout: float | None = None
+        self._lingering: Any = None
+
+    def pauseProducing(self) -> None:
+        """Read nothing from the connection.
+
+        It may be said again: the channel itself resumes reading when what it
+        had to write is out.
+        """
+        if self._ended:
+            return
+        if not self._paused:
+            self._paused = True
+            self._timeout = http1.hold_timeout(self._channel)
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        if self._ended:
+            return
+        if self.expects:
+            self.expects = False
+            if not self.received:
+                http1.send_continue(self._channel)
+        if self._paused:
+            self._paused = False
+            http1.restore_timeout(self._channel, self._timeout)
+            self._transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The body is wanted no more; how it goes on is decided when the answer is out."""
+        self.pauseProducing()
+
+    def may_drain(self, limit: int) -> bool:
+        """Whether at most ``limit`` bytes are still to come, and surely will."""
+        if self._length is None or self.expects:
+            return False
+        return self._length - self.received <= limit
+
+    def linger(self, seconds: float) -> None:
+        """Close the connection after ``seconds`` if the body has not ended by then."""
+        self._lingering = self._channel.callLater(seconds, self.give_up)
+
+    def give_up(self) -> None:
+        """Close the connection now."""
+        if not self._ended:
+            self._channel.loseConnection()
+
+    def end(self) -> None:
+        """The body has ended, or the connection is lost."""
+        self._ended = True
+        if self._lingering is not None and self._lingering.active():
+            self._lingering.cancel()
+        if self._paused:
+            self._paused = False
+            http1.restore_timeout_after_request(self._channel, self._timeout)
+            # Or nobody would notice when the peer goes away.
+            self._transport.resumeProducing()
+
+
+class DrainSink(Sink):
+    """Drops bytes, and gives up when there are more than ``limit``."""
+
+    def __init__(self, limit: int, give_up: Callable[[], None]) -> None:
+        self._left = limit
+        self._give_up = give_up
+
+    def write(self, data: bytes) -> None:
+        """Drop some bytes."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._give_up()
+
+
+class ContentNotHere(MisuseError):
+    """``request.content`` was asked for while the body is still to come."""
+
+    code = "content-not-here"
+
+
+class NoContent:
+    """What ``request.content`` is while the body streams: an empty file would
+    look like an empty upload."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise ContentNotHere(
+            "the body of this request streams: use get_body(request), not its content"
+        )
+
+    def close(self) -> None:
+        """There is nothing to close."""

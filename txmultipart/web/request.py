@@ -1,0 +1,229 @@
+"""StreamingRequest: a request whose resource may run while its body arrives.
+
+It is a ``twisted.web.server.Request``, to be the ``requestFactory`` of a
+``Site``. As soon as the headers are in, the resource is looked up. One that is
+marked ``IStreamingResource`` is rendered then; any other is rendered at the end
+of the body, as by a stock request.
+
+::
+
+    mode       meaning                                  bytes of the body go to
+    CLASSIC    no body, or not HTTP/1: all as stock     content
+    UNDECIDED  the resource is not known yet (guard)    the body, which holds them
+    STREAMING  a marked resource was rendered           the body
+    SPOOLING   an ordinary one waits for the end        content
+
+    event                        UNDECIDED   STREAMING   SPOOLING
+    marked resource rendered     STREAMING   -           -
+    other resource rendered      SPOOLING    -           -
+    getChild wants the content   SPOOLING    -           -
+    response finished            drain       drain       (as stock)
+    body ended                   note        note        render (as stock)
+    connection lost              body fails  body fails  (as stock)
+
+To drain is to read on and drop what comes, up to a bound: the channel cannot go
+on before the end of the body, and a sender whose connection is closed while it
+sends may never see the answer.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from twisted.python.failure import Failure
+from twisted.web import guard, http, server, util
+from twisted.web.iweb import INonQueuedRequestFactory
+from twisted.web.resource import IResource
+from zope.interface import provider
+
+from txmultipart.body.delivery import BodyReader
+from txmultipart.body.stream import State
+from txmultipart.errors import UploadAborted
+from txmultipart.interfaces import IStreamingResource
+from txmultipart.web import http1
+from txmultipart.web.flow import BodyFlow, ContentNotHere, DrainSink, NoContent
+
+#: Resources whose ``render`` leads to ``request.render`` of another one.
+_TRANSPARENT = (util.DeferredResource, guard.HTTPAuthSessionWrapper)
+
+
+class Mode(Enum):
+    """What becomes of a request's body; see the tables above."""
+
+    CLASSIC = "classic"
+    UNDECIDED = "undecided"
+    STREAMING = "streaming"
+    SPOOLING = "spooling"
+
+
+@provider(INonQueuedRequestFactory)
+class StreamingRequest(server.Request):
+    """A request that can hand out its body while it arrives; see ``get_body``."""
+
+    #: An answer that is given early keeps the connection if at most this many
+    #: bytes of the body are still to come.
+    drain_limit = 1 << 20
+
+    #: Otherwise this many bytes, and this many seconds, are spent on letting the
+    #: sender see the answer before the connection is closed.
+    linger_limit = 16 << 20
+    linger_time = 5.0
+
+    body: BodyReader | None = None
+    mode = Mode.CLASSIC
+    _body_ended = False
+    _flow: BodyFlow
+    _waiting: IResource | None = None
+
+    # The channel calls these ----------------------------------------------------------
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are in: look the resource up now, if there is a body to come."""
+        channel = self.channel
+        if length == 0 or not isinstance(channel, http.HTTPChannel):
+            super().gotLength(length)
+            return
+        line = http1.request_line(channel)
+        self.method, self.uri, self.clientproto = line
+        self.path, _, query = self.uri.partition(b"?")
+        self.args = http.parse_qs(query, True) if query else {}
+        self.content = NoContent()
+        self.mode = Mode.UNDECIDED
+        self.body = BodyReader(length=length)
+        self._flow = BodyFlow(channel, length, expects=self._take_expectation())
+        self.process()
+        if self.mode is Mode.UNDECIDED:
+            self._connect()
+
+    def _take_expectation(self) -> bool:
+        """Whether the sender waits for leave to send its body.
+
+        The header is taken away, or the channel would give leave at once.
+        """
+        values = self.requestHeaders.getRawHeaders(b"Expect", [])
+        expects = bool(values) and values[0].lower() == b"100-continue"
+        if expects:
+            self.requestHeaders.removeHeader(b"Expect")
+        return expects and self.clientproto == b"HTTP/1.1"
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Some bytes of the body."""
+        if self.body is None:
+            super().handleContentChunk(data)
+        else:
+            self._flow.received += len(data)
+            self.body.write(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The body has ended."""
+        if self.body is None:
+            # Looking up may have changed the target (VHostMonsterResource does).
+            target = path if self._waiting is None else self.uri
+            super().requestReceived(command, target, version)
+            return
+        self._body_ended = True
+        self._flow.end()
+        self.body.unregisterProducer()
+        if self.finished and self.queued:
+            self.queued = False
+            self._cleanup()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The peer is gone; a body that had not ended fails with ``UploadAborted``."""
+        self._disconnected = True
+        if self.body is not None:
+            self._flow.end()
+            if not self._body_ended:
+                # Before notifyFinish, which makes some frameworks cancel whoever reads.
+                aborted = UploadAborted(self._flow.received, reason.value)
+                self.body.fail(Failure(aborted))
+        super().connectionLost(reason)
+
+    # Finding and rendering the resource -----------------------------------------------
+
+    def process(self) -> None:
+        """Look the resource up and render it, or render the one that waited."""
+        if self._waiting is None:
+            super().process()
+            return
+        try:
+            super().render(self._waiting)
+        except BaseException:
+            self.processingFailed(Failure())
+
+    def render(self, resrc: IResource) -> None:
+        """Render ``resrc`` now or, if it is an ordinary one, when the body has ended."""
+        if self.mode is not Mode.UNDECIDED or isinstance(resrc, _TRANSPARENT):
+            super().render(resrc)
+        elif IStreamingResource.providedBy(http1.unwrapped(resrc, IStreamingResource)):
+            self.mode = Mode.STREAMING
+            self._connect()
+            super().render(resrc)
+        else:
+            self._waiting = resrc
+            self._spool()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Looking up or rendering raised ``reason``."""
+        if self.mode is Mode.UNDECIDED and reason.check(ContentNotHere):
+            # Its getChild reads the body: look it up again when that is here.
+            self._spool()
+            return reason
+        failed: Failure = super().processingFailed(reason)
+        return failed
+
+    def _connect(self) -> None:
+        assert self.body is not None
+        if not self._body_ended:
+            self.body.registerProducer(self._flow, True)
+
+    def _spool(self) -> None:
+        """Do as a stock request does: store the body, then go on."""
+        body, self.body = self.body, None
+        assert body is not None
+        self.mode = Mode.SPOOLING
+        super().gotLength(body.length)
+        for data in body.take_kept():
+            super().handleContentChunk(data)
+        self._flow.resumeProducing()
+        if self._body_ended:
+            self.requestReceived(self.method, self.uri, self.clientproto)
+
+    # Answering --------------------------------------------------------------------------
+
+    @property
+    def _body_under_way(self) -> bool:
+        return self.body is not None and not self._body_ended and not self._disconnected
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the answer; the first one sends the headers."""
+        if not self.startedWriting and self._body_under_way:
+            self._decide_persistence()
+        super().write(data)
+
+    def _decide_persistence(self) -> None:
+        """An answer before the end of the body: say so now if the connection will close."""
+        if not self._flow.may_drain(self.drain_limit):
+            self.setHeader(b"Connection", b"close")
+            self.channel.persistent = False
+
+    def finish(self) -> None:
+        """The answer is complete. What is still to come of the body is dropped."""
+        if not self._body_under_way or self.finished:
+            super().finish()
+            return
+        # A queued request leaves its channel alone: the channel would take the
+        # rest of the body for the next request.
+        self.queued = True
+        super().finish()
+        self._drain()
+
+    def _drain(self) -> None:
+        assert self.body is not None
+        limit = self.drain_limit if self.channel.persistent else self.linger_limit
+        self._flow.expects = False  # it has its answer
+        if self.body.state is State.IDLE:
+            drained = self.body.write_to(DrainSink(limit, self._flow.give_up))
+            drained.addErrback(lambda _: None)
+        if not self.channel.persistent:
+            self._flow.linger(self.linger_time)

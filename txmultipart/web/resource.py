@@ -1,0 +1,61 @@
+"""MultipartResource: a resource that is given its multipart body part by part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from txmultipart.body.reader import MultipartReader
+from txmultipart.interfaces import IStreamingResource
+from txmultipart.limits import Limits
+from txmultipart.web.answer import answer, answer_error
+
+
+@implementer(IStreamingResource)
+class MultipartResource(Resource):
+    """Subclass it and write ``render_multipart``: POST leads there.
+
+    For PUT as well, write ``render_PUT = MultipartResource.render_POST``.
+
+    Under a ``StreamingSite`` the parts come while the sender sends them; under
+    a stock ``Site`` the same code runs when all of the body is there. Errors of
+    the body that ``render_multipart`` does not catch are answered as one line
+    of JSON with the right status: 400, 413, 415, 431.
+    """
+
+    #: What a body may have; a subclass or an instance sets its own.
+    limits = Limits()
+
+    def render_multipart(self, request: Any, reader: MultipartReader) -> object:
+        """Handle one body: read its parts from ``reader``.
+
+        Return the answer: bytes, a writer, None for 204, or a Deferred or
+        coroutine that gives one of these.
+        """
+        raise NotImplementedError("write render_multipart")
+
+    def render_POST(self, request: Any) -> int | bytes:
+        """Read the body as a multipart."""
+        done = maybeDeferred(self._handle, request)
+        done.addCallbacks(
+            lambda result: answer(request, result),
+            lambda failure: answer_error(request, failure),
+        )
+        done.addErrback(lambda failure: answer_error(request, failure))
+        request.notifyFinish().addErrback(_cancel, done)
+        return NOT_DONE_YET
+
+    def _handle(self, request: Any) -> object:
+        reader = MultipartReader.from_request(request, limits=self.limits)
+        return self.render_multipart(request, reader)
+
+
+def _cancel(failure: Failure, done: Deferred[Any]) -> None:
+    """The peer has gone: whatever the handler still waits for is wanted no more."""
+    done.addErrback(lambda reason: reason.trap(CancelledError) and None)
+    done.cancel()
