@@ -1,0 +1,1 @@
+"""The program: an inbox for uploads, and a sender."""

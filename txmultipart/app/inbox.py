@@ -1,0 +1,111 @@
+"""Inbox: puts what arrives into a folder, each file whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, TypedDict
+
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.python.failure import Failure
+
+from txmultipart.body.file_sink import FileSink
+from txmultipart.body.incoming import Incoming
+from txmultipart.body.part import BodyPart
+from txmultipart.body.reader import MultipartReader
+from txmultipart.body.sinks import HashSink, LimitSink, TeeSink
+from txmultipart.errors import MalformedMultipart
+from txmultipart.sansio.filenames import safe_filename
+
+# A name that goes up, or begins at a root or a drive, was meant to leave the folder.
+_LEAVES = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:")
+
+
+class Stored(TypedDict):
+    """What the answer says of one part; ``stored`` is None for a field."""
+
+    name: str | None
+    filename: str | None
+    stored: str | None
+    size: int
+    sha256: str
+
+
+class Inbox:
+    """A folder that files are streamed into.
+
+    A name that is taken gets a counter. ``max_size`` bounds one file, in bytes.
+    """
+
+    def __init__(self, folder: Path, *, max_size: int) -> None:
+        self.folder = folder
+        self.max_size = max_size
+        self._files: set[FileSink] = set()
+
+    async def take_parts(self, reader: MultipartReader, stored: list[Stored]) -> None:
+        """Store every file among the parts, and add what became of each to ``stored``."""
+        async for part in reader:
+            if part.is_multipart and part.filename is None:
+                # curl sends several files of one field as a multipart of their own.
+                await self.take_parts(part.parts(), stored)
+            else:
+                stored.append(await self.take_part(part))
+
+    async def take_part(self, part: BodyPart) -> Stored:
+        """Store one part; a field, or a form's empty file input, is only counted."""
+        if part.filename is None:
+            return await self._count(part)
+        if part.filename == "":
+            return await self._take_unnamed(part)
+        return await self.take(part, part.filename, part.name)
+
+    async def take(
+        self, stream: Incoming, filename: str, name: str | None = None
+    ) -> Stored:
+        """Store all of ``stream`` as a file.
+
+        Raises ``MalformedMultipart`` for a filename that leads out of a folder,
+        ``LimitExceeded`` for too large a file, ``OSError`` for what the disk
+        refuses, and what broke the stream.
+        """
+        if _LEAVES.search(filename):
+            raise MalformedMultipart(
+                "a filename leads out of the folder", code="unsafe-filename"
+            )
+        file = FileSink(self.folder / safe_filename(filename), collision="rename")
+        digest = HashSink()
+        self._files.add(file)
+        try:
+            limit = LimitSink(self.max_size, limit="max_part_size")
+            await stream.write_to(TeeSink(limit, digest, file))
+        finally:
+            self._files.discard(file)
+        return _stored(name, filename, file.path.name, digest)
+
+    async def _count(self, part: BodyPart) -> Stored:
+        digest = HashSink()
+        await part.write_to(digest)
+        return _stored(part.name, part.filename, None, digest)
+
+    async def _take_unnamed(self, part: BodyPart) -> Stored:
+        # A browser's file input without a file: an empty name and no bytes.
+        if await part.read_chunk():
+            raise MalformedMultipart("a file has an empty name", code="empty-filename")
+        return await self._count(part)
+
+    def close(self) -> Deferred[Any]:
+        """Remove what is not whole; fires when that is done."""
+        stopped = Failure(CancelledError("the service stops"))
+        return gatherResults([file.fail(stopped) for file in self._files])
+
+
+def _stored(
+    name: str | None, filename: str | None, stored: str | None, digest: HashSink
+) -> Stored:
+    return {
+        "name": name,
+        "filename": filename,
+        "stored": stored,
+        "size": digest.size,
+        "sha256": digest.hexdigest(),
+    }

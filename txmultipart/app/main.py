@@ -1,0 +1,75 @@
+"""The ``txmultipart`` command: ``serve`` and ``send``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from txmultipart.app import send, service
+from txmultipart.app.options import AnyOrderOptions
+
+
+class ServeOptions(AnyOrderOptions, service.Options):
+    """What ``txmultipart serve`` takes."""
+
+    synopsis = "DIR [options]"
+
+    def parseArgs(self, directory: str) -> None:  # type: ignore[override]
+        """The folder stands without a dash; it is made if it is not there."""
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        self["directory"] = directory
+
+
+class Options(usage.Options):
+    """The whole command."""
+
+    synopsis = "txmultipart serve DIR [options] | txmultipart send URL [options]"
+    longdesc = "Receive uploads into a folder, or send one, streaming both ways."
+    subCommands = (
+        ("serve", None, ServeOptions, "Receive uploads over HTTP into a folder."),
+        ("send", None, send.Options, "Send a form or a file to a URL."),
+    )
+
+    def postOptions(self) -> None:
+        """One of the two has to be asked for."""
+        if self.subCommand is None:
+            raise usage.UsageError("say what to do: serve or send")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line ``arguments``, or those of the process; ends by ``SystemExit``."""
+    options = Options()
+    try:
+        options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))
+    except usage.UsageError as error:
+        raise SystemExit(f"{options.getSynopsis()}\ntxmultipart: {error}") from None
+    chosen = options.subOptions
+    raise SystemExit(
+        serve(chosen) if options.subCommand == "serve" else send.run(chosen)
+    )
+
+
+def serve(options: ServeOptions) -> str | int:
+    """Receive until stopped by a signal. Returns what to exit with."""
+    from twisted.internet import reactor
+
+    problems: list[str] = []
+    inbox: Any = service.makeService(options, partial(print, flush=True))
+
+    def cannot_listen(failure: Failure) -> None:
+        failure.trap(CannotListenError, OSError, ValueError)
+        problems.append(f"txmultipart: {failure.getErrorMessage()}")
+        reactor.stop()
+
+    inbox.listening.addErrback(cannot_listen)
+    reactor.callWhenRunning(inbox.startService)
+    reactor.addSystemEventTrigger("before", "shutdown", inbox.stopService)
+    reactor.run()
+    return problems[0] if problems else 0

@@ -1,0 +1,143 @@
+"""``txmultipart send``: a form or a file, from the command line, in constant memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.python import usage
+from twisted.web.client import Agent, readBody
+from twisted.web.http_headers import Headers
+
+from txmultipart.app.options import AnyOrderOptions
+from txmultipart.body.producer import BodyProducer, RawBody
+from txmultipart.body.writer import FormData
+from txmultipart.errors import MisuseError
+from txmultipart.web.agent import MultipartAgent
+
+
+class Options(AnyOrderOptions):
+    """What ``txmultipart send`` takes; the grammar of ``-F`` and ``-T`` is curl's."""
+
+    synopsis = "URL (-F NAME=CONTENT)... | URL -T FILE [options]"
+    longdesc = (
+        "Send a form (POST) or one file (PUT). The answer goes to standard"
+        " output, progress to a terminal. Exits with 1 if the answer is an error."
+    )
+    optParameters = (("upload-file", "T", None, "Send this file as the whole body."),)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["form"] = []
+        self["headers"] = Headers()
+
+    def parseArgs(self, url: str) -> None:  # type: ignore[override]
+        """Where to send."""
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise usage.UsageError("a URL begins with http:// or https://")
+        self["url"] = url
+
+    def opt_form(self, field: str) -> None:
+        """A field NAME=TEXT or a file NAME=@PATH[;type=T][;filename=N]; several times."""
+        if "=" not in field:
+            raise usage.UsageError(f"-F needs NAME=CONTENT, not {field!r}")
+        self["form"].append(field)
+
+    opt_F = opt_form
+
+    def opt_header(self, header: str) -> None:
+        """A header NAME: VALUE; several times."""
+        name, colon, value = header.partition(":")
+        if not colon:
+            raise usage.UsageError(f"-H needs NAME: VALUE, not {header!r}")
+        self["headers"].addRawHeader(name, value.strip())
+
+    opt_H = opt_header
+
+    def postOptions(self) -> None:
+        """Either a form or a file."""
+        if bool(self["form"]) == bool(self["upload-file"]):
+            raise usage.UsageError("send takes either -F, several times, or -T once")
+
+
+def run(options: Options) -> int | str:
+    """Send, print the answer, and return what to exit with."""
+    outcome: list[int | str] = []
+
+    def begin(reactor: Any) -> Deferred[None]:
+        done = Deferred.fromCoroutine(_send(reactor, options, outcome))
+        return done
+
+    try:
+        react(begin, ())
+    except SystemExit as stop:
+        return outcome[0] if outcome else (stop.code or 0)
+    return outcome[0]
+
+
+async def _send(reactor: Any, options: Options, outcome: list[int | str]) -> None:
+    try:
+        method, url, body = _request(options)
+        agent: Any = MultipartAgent(Agent(reactor))
+        answer = await agent.request(method, url.encode(), options["headers"], body)
+        text = await readBody(answer)
+    except Exception as error:
+        outcome.append(f"txmultipart: {_reason(error)}")
+        return
+    sys.stdout.write(text.decode("utf-8", "replace"))
+    sys.stdout.flush()
+    outcome.append(0 if answer.code < 400 else 1)
+
+
+def _request(options: Options) -> tuple[bytes, str, BodyProducer]:
+    progress = _show_progress if sys.stderr.isatty() else None
+    if options["upload-file"] is None:
+        form = FormData(progress=progress)
+        for field in options["form"]:
+            add_field(form, field)
+        return b"POST", options["url"], form
+    path = Path(options["upload-file"])
+    url = options["url"]
+    # As curl does it: a URL that ends in a slash gets the file's name.
+    url += quote(path.name) if url.endswith("/") else ""
+    return b"PUT", url, RawBody(path, progress=progress)
+
+
+def add_field(form: FormData, field: str) -> None:
+    """Add what curl means by ``-F field``: ``name=text``, ``name=@path``, ``name=<path``.
+
+    ``;type=…`` and ``;filename=…`` may follow a path.
+    """
+    name, _, content = field.partition("=")
+    if content[:1] not in ("@", "<"):
+        form.add_field(name, content)
+        return
+    path, *settings = content[1:].split(";")
+    known = dict(setting.strip().partition("=")[::2] for setting in settings)
+    kind = known.pop("type", None)
+    filename = known.pop("filename", None)
+    if known:
+        raise MisuseError(f"-F does not know {', '.join(known)}")
+    if content[0] == "<":
+        form.add_field(name, Path(path), content_type=kind)
+    else:
+        form.add_file(name, Path(path), filename=filename, content_type=kind)
+
+
+def _show_progress(count: int, total: int | None, current: object) -> None:
+    share = f"{count * 100 // total:3d} %" if total else "     "
+    end = "\n" if count == total else ""
+    sys.stderr.write(f"\r{share}  {count / 1e6:,.1f} MB{end}")
+    sys.stderr.flush()
+
+
+def _reason(error: Exception) -> str:
+    """The first cause, in words: Twisted wraps what went wrong in a list of reasons."""
+    reasons = getattr(error, "reasons", None)
+    if reasons:
+        return _reason(reasons[0].value)
+    return str(error) or type(error).__name__

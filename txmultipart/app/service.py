@@ -1,0 +1,146 @@
+"""The service behind ``txmultipart serve``, ``twist txmultipart`` and ``twistd txmultipart``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from twisted.python import usage
+
+from txmultipart.app.inbox import Inbox
+from txmultipart.app.resource import InboxResource
+from txmultipart.limits import Limits
+from txmultipart.web.site import StreamingSite
+
+#: Other machines are let in only when asked for, with ``tcp:8080`` for instance.
+DEFAULT_ENDPOINT = "tcp:8080:interface=127.0.0.1"
+
+_log = Logger()
+
+
+class Options(usage.Options):
+    """What ``twist txmultipart`` takes."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Receive uploads over HTTP, multipart forms (POST /) and raw bodies"
+        " (PUT /name), and stream them into a folder."
+    )
+    optParameters = (
+        ("directory", "d", ".", "The folder that files are put into."),
+        (
+            "max-size",
+            None,
+            Limits().max_part_size,
+            "The largest file that is taken, in bytes.",
+            int,
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """An endpoint to listen on, tcp:8080 for instance; may be given several times.
+
+        The default is tcp:8080:interface=127.0.0.1.
+        """
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+    def postOptions(self) -> None:
+        """Check what can be checked before anything runs."""
+        self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
+        if not Path(self["directory"]).is_dir():
+            raise usage.UsageError(f"there is no folder {self['directory']!r}")
+
+
+class InboxService(Service):
+    """Listens on ``endpoints`` and puts what comes into ``inbox``.
+
+    ``announce`` is given lines for people when it listens. ``listening`` fires
+    with the ports, or fails if one cannot be had.
+    """
+
+    name = "txmultipart"
+
+    def __init__(
+        self, reactor: Any, inbox: Inbox, endpoints: list[str], announce: Announce
+    ) -> None:
+        self._reactor = reactor
+        self._inbox = inbox
+        self._endpoints = endpoints
+        self._announce = announce
+        self._ports: list[IListeningPort] = []
+        self.site = StreamingSite(InboxResource(inbox))
+        self.listening: Deferred[list[IListeningPort]] = Deferred()
+
+    def startService(self) -> None:
+        """Begin to listen."""
+        super().startService()
+        ports = gatherResults(
+            [
+                serverFromString(self._reactor, endpoint).listen(self.site)
+                for endpoint in self._endpoints
+            ],
+            consumeErrors=True,
+        )
+        ports.addCallback(self._listens).chainDeferred(self.listening)
+
+    def _listens(self, ports: list[IListeningPort]) -> list[IListeningPort]:
+        self._ports = ports
+        for endpoint, port in zip(self._endpoints, ports, strict=True):
+            for line in _welcome(endpoint, port, self._inbox.folder):
+                self._announce(line)
+        return ports
+
+    def stopService(self) -> Deferred[Any]:
+        """Stop listening, and remove what has not come whole."""
+        super().stopService()
+        closed = [Deferred.fromCoroutine(_stop(port)) for port in self._ports]
+        return gatherResults([*closed, self._inbox.close()])
+
+
+Announce = Callable[[str], object]
+
+
+async def _stop(port: IListeningPort) -> None:
+    stopped = port.stopListening()
+    if stopped is not None:
+        await stopped
+
+
+def _welcome(endpoint: str, port: IListeningPort, folder: Path) -> list[str]:
+    """What a person wants to know at the start; the curl line works when pasted."""
+    address: Any = port.getHost()
+    if not hasattr(address, "port"):
+        return [f"Receiving at {endpoint} into {folder}"]
+    host = "127.0.0.1" if address.host in ("0.0.0.0", "::") else address.host
+    host = f"[{host}]" if ":" in host else host
+    tls = endpoint.split(":", 1)[0] in ("ssl", "tls")
+    url = f"{'https' if tls else 'http'}://{host}:{address.port}/"
+    insecure = "--insecure " if tls else ""
+    return [
+        f"Receiving at {url} into {folder}",
+        f"Try: echo hello | curl {insecure}-F 'file=@-;filename=hello.txt' {url}",
+    ]
+
+
+def _log_line(line: str) -> None:
+    _log.info("{line}", line=line)
+
+
+def makeService(options: Options, announce: Announce = _log_line) -> IService:
+    """The service that ``options`` describe; called by twist and twistd."""
+    from twisted.internet import reactor
+
+    inbox = Inbox(Path(options["directory"]).resolve(), max_size=options["max-size"])
+    return InboxService(reactor, inbox, options["listen"], announce)
