@@ -1,0 +1,39 @@
+"""Receive a form and save its files: with await at /await, with callbacks at /callbacks.
+
+python examples/receive.py FOLDER [ENDPOINT]
+"""
+
+import sys
+from pathlib import Path
+
+from twisted.internet import endpoints, reactor
+from twisted.web.resource import Resource
+
+from txmultipart import FileSink, MultipartResource, StreamingSite
+
+FOLDER = Path(sys.argv[1])
+
+
+class Await(MultipartResource):
+    async def render_multipart(self, request, reader):
+        async for part in reader:
+            if part.safe_filename:
+                await part.write_to(FileSink(FOLDER / part.safe_filename))
+        return b"saved\n"
+
+
+class Callbacks(MultipartResource):
+    def save(self, part):
+        if part.safe_filename:
+            return part.write_to(FileSink(FOLDER / part.safe_filename))
+
+    def render_multipart(self, request, reader):
+        return reader.for_each(self.save).addCallback(b"%d parts\n".__mod__)
+
+
+root = Resource()
+root.putChild(b"await", Await())
+root.putChild(b"callbacks", Callbacks())
+endpoint = endpoints.serverFromString(reactor, (sys.argv[2:] or ["tcp:8080"])[0])
+endpoint.listen(StreamingSite(root)).addCallback(lambda port: print(port, flush=True))
+reactor.run()

@@ -1,0 +1,40 @@
+"""Upload a file in a form with treq, first with await, then with callbacks.
+
+python examples/upload.py URL FILE
+"""
+
+import sys
+from pathlib import Path
+
+import treq
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import react
+
+from txmultipart import FormData
+
+
+def form(path):
+    form = FormData(progress=lambda sent, total, part: print(f"{sent} of {total}"))
+    form.add_field("title", path.stem)
+    form.add_file("file", path)
+    return form
+
+
+async def upload(url, path):
+    body = form(path)
+    response = await treq.post(url, data=body, headers=body.headers)
+    return await response.text()
+
+
+def upload_with_callbacks(url, path):
+    body = form(path)
+    return treq.post(url, data=body, headers=body.headers).addCallback(treq.text_content)
+
+
+def main(reactor, url, path):
+    done = ensureDeferred(upload(url, Path(path))).addCallback(print)
+    done.addCallback(lambda _: upload_with_callbacks(url, Path(path)))
+    return done.addCallback(print)
+
+
+react(main, sys.argv[1:])
