@@ -42,14 +42,20 @@ class Program(ProcessProtocol):
     def stop(self) -> Deferred[str]:
         """End the process, by its pid; fires when it has ended."""
         if not self.ended.called:
+            assert self.transport is not None
             self.transport.signalProcess("TERM")
         return self.ended
 
 
-def run(*command: str) -> Program:
-    """Start ``command`` with its messages on our standard error."""
+def run(*command: str, cwd: Path = ROOT) -> Program:
+    """Start ``command`` in ``cwd``, with its messages on our standard error."""
     program = Program()
-    reactor.spawnProcess(  # type: ignore[attr-defined]
-        program, command[0], command, env=_ENVIRONMENT, childFDs={0: "w", 1: "r", 2: 2}
+    reactor.spawnProcess(
+        program,
+        command[0],
+        command,
+        env=_ENVIRONMENT,
+        path=str(cwd),
+        childFDs={0: "w", 1: "r", 2: 2},
     )
     return program
