@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "treq": TOP,
     "testing": TOP,
     "top": TOP,
+    "__main__": TOP | {"app"},
     "app": TOP | {"app"},
     # twist and twistd import it whenever they start: it names things, in strings.
     "plugins": set(),

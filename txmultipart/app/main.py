@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.error import CannotListenError
 from twisted.python import usage
 from twisted.python.failure import Failure
 
@@ -23,19 +22,26 @@ class ServeOptions(AnyOrderOptions, service.Options):
 
     def parseArgs(self, directory: str) -> None:  # type: ignore[override]
         """The folder stands without a dash; it is made if it is not there."""
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise usage.UsageError(str(error)) from None
         self["directory"] = directory
 
 
 class Options(usage.Options):
     """The whole command."""
 
-    synopsis = "txmultipart serve DIR [options] | txmultipart send URL [options]"
     longdesc = "Receive uploads into a folder, or send one, streaming both ways."
     subCommands = (
         ("serve", None, ServeOptions, "Receive uploads over HTTP into a folder."),
         ("send", None, send.Options, "Send a form or a file to a URL."),
     )
+
+    def getSynopsis(self) -> str:
+        """The first line of help; a command puts its own behind it."""
+        commands = "serve DIR [options] | txmultipart send URL [options]"
+        return "Usage: txmultipart" + ("" if self.subCommand else f" {commands}")
 
     def postOptions(self) -> None:
         """One of the two has to be asked for."""
@@ -49,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))
     except usage.UsageError as error:
-        raise SystemExit(f"{options.getSynopsis()}\ntxmultipart: {error}") from None
+        mistaken: Any = getattr(options, "subOptions", options)
+        synopsis = mistaken.getSynopsis()
+        raise SystemExit(f"{synopsis}\ntxmultipart: {error}") from None
     chosen = options.subOptions
     raise SystemExit(
         serve(chosen) if options.subCommand == "serve" else send.run(chosen)
@@ -64,7 +72,6 @@ def serve(options: ServeOptions) -> str | int:
     inbox: Any = service.makeService(options, partial(print, flush=True))
 
     def cannot_listen(failure: Failure) -> None:
-        failure.trap(CannotListenError, OSError, ValueError)
         problems.append(f"txmultipart: {failure.getErrorMessage()}")
         reactor.stop()
 

@@ -19,12 +19,11 @@ class AnyOrderOptions(usage.Options):
             )
         except getopt.error as error:
             raise usage.UsageError(str(error)) from None
-        ordered = [word for pair in found for word in _words(*pair)]
+        ordered = [word for option in found for word in self._words(*option)]
         super().parseOptions([*ordered, "--", *arguments])
 
-
-def _words(option: str, value: str) -> list[str]:
-    """An option and its value as one word, so that a value may begin with a dash."""
-    if not value:
-        return [option]
-    return [f"{option}={value}" if option.startswith("--") else option + value]
+    def _words(self, option: str, value: str) -> list[str]:
+        """An option as words again; its value may be empty, and is a word all the same."""
+        long, short = option[2:] + "=", option[1:] + ":"
+        takes_value = long in self.longOpt or short in self.shortOpt
+        return [option, value] if takes_value else [option]

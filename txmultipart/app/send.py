@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -10,10 +11,12 @@ from urllib.parse import quote, urlsplit
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python import usage
-from twisted.web.client import Agent, readBody
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 
 from txmultipart.app.options import AnyOrderOptions
+from txmultipart.body.delivery import BodyReader, deliver_response
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.writer import FormData
 from txmultipart.errors import MisuseError
@@ -69,14 +72,12 @@ def run(options: Options) -> int | str:
     outcome: list[int | str] = []
 
     def begin(reactor: Any) -> Deferred[None]:
-        done = Deferred.fromCoroutine(_send(reactor, options, outcome))
-        return done
+        return Deferred.fromCoroutine(_send(reactor, options, outcome))
 
-    try:
+    # It always ends so, with 0 also when a signal stopped it in the middle.
+    with suppress(SystemExit):
         react(begin, ())
-    except SystemExit as stop:
-        return outcome[0] if outcome else (stop.code or 0)
-    return outcome[0]
+    return outcome[0] if outcome else "txmultipart: stopped"
 
 
 async def _send(reactor: Any, options: Options, outcome: list[int | str]) -> None:
@@ -84,13 +85,19 @@ async def _send(reactor: Any, options: Options, outcome: list[int | str]) -> Non
         method, url, body = _request(options)
         agent: Any = MultipartAgent(Agent(reactor))
         answer = await agent.request(method, url.encode(), options["headers"], body)
-        text = await readBody(answer)
+        text = await _read(answer)
     except Exception as error:
         outcome.append(f"txmultipart: {_reason(error)}")
         return
     sys.stdout.write(text.decode("utf-8", "replace"))
     sys.stdout.flush()
     outcome.append(0 if answer.code < 400 else 1)
+
+
+async def _read(answer: IResponse) -> bytes:
+    body = BodyReader()
+    deliver_response(answer, body)
+    return await body.read()
 
 
 def _request(options: Options) -> tuple[bytes, str, BodyProducer]:

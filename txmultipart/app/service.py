@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import (
+    Deferred,
+    FirstError,
+    gatherResults,
+    maybeDeferred,
+)
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.failure import Failure
 
 from txmultipart.app.inbox import Inbox
 from txmultipart.app.resource import InboxResource
@@ -22,6 +28,12 @@ from txmultipart.web.site import StreamingSite
 DEFAULT_ENDPOINT = "tcp:8080:interface=127.0.0.1"
 
 _log = Logger()
+
+
+def _size(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("max-size is a whole number of bytes")
+    return int(text)
 
 
 class Options(usage.Options):
@@ -39,7 +51,7 @@ class Options(usage.Options):
             None,
             Limits().max_part_size,
             "The largest file that is taken, in bytes.",
-            int,
+            _size,
         ),
     )
 
@@ -84,19 +96,44 @@ class InboxService(Service):
         self.listening: Deferred[list[IListeningPort]] = Deferred()
 
     def startService(self) -> None:
-        """Begin to listen."""
+        """Begin to listen.
+
+        Raises what forbids it, if that shows at once and nobody has asked
+        ``listening`` for it: twist and twistd then say so and end.
+        """
         super().startService()
-        ports = gatherResults(
-            [
-                serverFromString(self._reactor, endpoint).listen(self.site)
-                for endpoint in self._endpoints
-            ],
-            consumeErrors=True,
-        )
-        ports.addCallback(self._listens).chainDeferred(self.listening)
+        listening = [maybeDeferred(self._listen, each) for each in self._endpoints]
+        ports = gatherResults(listening, consumeErrors=True)
+        ports.addCallbacks(self._listens, _first_cause).chainDeferred(self.listening)
+        self._raise_what_nobody_took()
+
+    def _raise_what_nobody_took(self) -> None:
+        problems: list[Failure] = []
+
+        def take(failure: Failure) -> None:
+            if starting:
+                problems.append(failure)
+            else:
+                _log.failure("the service cannot listen", failure)
+
+        starting = True
+        self.listening.addErrback(take)
+        starting = False
+        if problems:
+            problems[0].raiseException()
+
+    def _listen(self, endpoint: str) -> Deferred[IListeningPort]:
+        port: Deferred[IListeningPort] = serverFromString(
+            self._reactor, endpoint
+        ).listen(self.site)
+        return port.addCallback(self._opened)
+
+    def _opened(self, port: IListeningPort) -> IListeningPort:
+        # Kept at once: another endpoint may fail, and this port is to be closed then.
+        self._ports.append(port)
+        return port
 
     def _listens(self, ports: list[IListeningPort]) -> list[IListeningPort]:
-        self._ports = ports
         for endpoint, port in zip(self._endpoints, ports, strict=True):
             for line in _welcome(endpoint, port, self._inbox.folder):
                 self._announce(line)
@@ -116,6 +153,12 @@ async def _stop(port: IListeningPort) -> None:
     stopped = port.stopListening()
     if stopped is not None:
         await stopped
+
+
+def _first_cause(failure: Failure) -> Failure:
+    """What ``gatherResults`` wraps."""
+    error = failure.value
+    return error.subFailure if isinstance(error, FirstError) else failure
 
 
 def _welcome(endpoint: str, port: IListeningPort, folder: Path) -> list[str]:

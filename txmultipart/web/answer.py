@@ -6,11 +6,13 @@ import errno
 import json
 from typing import Any
 
+from twisted.internet.defer import CancelledError, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 
 from txmultipart.errors import LimitExceeded, MisuseError, MultipartError, UploadAborted
+from txmultipart.web import http1
 
 _log = Logger()
 
@@ -48,7 +50,7 @@ def answer(request: Any, result: object) -> None:
 
 
 def answer_with_producer(request: Any, producer: Any) -> None:
-    """Send what ``producer`` produces; on its failure the connection is closed."""
+    """Send what ``producer`` produces; if it breaks off, the connection is closed."""
     content_type = getattr(producer, "content_type", None)
     if content_type is not None and not request.responseHeaders.hasHeader(
         "Content-Type"
@@ -63,28 +65,29 @@ def answer_with_producer(request: Any, producer: Any) -> None:
         request.finish()
 
     def broke(failure: Failure) -> None:
-        _log.failure("a response broke off", failure)
         if not is_gone(request):
             request.unregisterProducer()
-            # To finish would make a part pass for the whole.
-            request.loseConnection()
+        answer_error(request, failure)
 
     request.notifyFinish().addErrback(lambda _: producer.stopProducing())
-    producer.startProducing(request).addCallbacks(sent, broke)
+    maybeDeferred(producer.startProducing, request).addCallbacks(sent, broke)
 
 
 def answer_error(request: Any, failure: Failure) -> None:
     """Send what went wrong as one line of JSON, with its HTTP status.
 
     What the sender did wrong is told; what we did wrong is logged, and the
-    sender told no more than that. Nothing is sent to a peer that has gone.
+    sender told no more than that. Nothing is sent to a peer that has gone, and
+    that a handler is then cancelled is nobody's fault.
     """
     status, problem = describe(failure)
-    if status >= 500 and not failure.check(OSError):
+    gone = is_gone(request)
+    if problem["error"] == "internal" and not (gone and failure.check(CancelledError)):
         _log.failure("a request failed", failure)
-    if is_gone(request):
+    if gone:
         return
     if request.startedWriting:
+        # To finish would make a part pass for the whole.
         request.loseConnection()
         return
     body = json.dumps(problem).encode("ascii") + b"\n"
@@ -114,4 +117,4 @@ def describe(failure: Failure) -> tuple[int, dict[str, object]]:
 
 def is_gone(request: Any) -> bool:
     """Whether nothing can be sent to the peer any more."""
-    return bool(request.finished or request._disconnected)
+    return bool(request.finished or http1.is_lost(request))

@@ -9,7 +9,6 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
-from txmultipart.body.sinks import Sink
 from txmultipart.errors import MisuseError
 from txmultipart.web import http1
 
@@ -91,7 +90,7 @@ class BodyFlow:
             self._transport.resumeProducing()
 
 
-class DrainSink(Sink):
+class Drain:
     """Drops bytes, and gives up when there are more than ``limit``."""
 
     def __init__(self, limit: int, give_up: Callable[[], None]) -> None:
@@ -103,6 +102,12 @@ class DrainSink(Sink):
         self._left -= len(data)
         if self._left < 0:
             self._give_up()
+
+
+class BodyDropped(MisuseError):
+    """A request was answered while somebody still read its body; no more of it comes."""
+
+    code = "body-dropped"
 
 
 class ContentNotHere(MisuseError):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from twisted.web.http import HTTPChannel
+# What guard refuses with. "as": for others to take from here.
+from twisted.web._auth.wrapper import UnauthorizedResource as UnauthorizedResource
+from twisted.web.http import HTTPChannel, Request
 
 
 class RequestLine(NamedTuple):
@@ -54,6 +56,33 @@ def restore_timeout_after_request(channel: HTTPChannel, seconds: float | None) -
 def send_continue(channel: HTTPChannel) -> None:
     """Answer ``Expect: 100-continue`` (RFC 9110 section 10.1.1)."""
     channel._send100Continue()
+
+
+def close_on_bad_framing(channel: HTTPChannel) -> None:
+    """From now on chunks that are none close the connection, and that is all.
+
+    A stock channel writes an answer of its own then, into the one under way.
+    """
+    # As in a subclass, of which this channel cannot be made any more.
+    vars(channel)["_respondToBadRequestAndDisconnect"] = channel.loseConnection
+
+
+def let_go(request: Request) -> None:
+    """The answer and the body of ``request`` are both over: on to the next request.
+
+    ``finish`` does it for a request that is not ``queued``.
+    """
+    request._cleanup()
+
+
+def is_lost(request: Request) -> bool:
+    """Whether the connection of ``request`` is lost: then nothing can be sent."""
+    return bool(request._disconnected)
+
+
+def set_lost(request: Request) -> None:
+    """Say so before ``connectionLost`` does: whoever reads the body may answer at once."""
+    request._disconnected = True
 
 
 def unwrapped(resource: Any, interface: Any) -> Any:

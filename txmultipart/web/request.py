@@ -12,18 +12,19 @@ of the body, as by a stock request.
     UNDECIDED  the resource is not known yet (guard)    the body, which holds them
     STREAMING  a marked resource was rendered           the body
     SPOOLING   an ordinary one waits for the end        content
+    DRAINING   the answer is out before the end         nowhere
 
-    event                        UNDECIDED   STREAMING   SPOOLING
-    marked resource rendered     STREAMING   -           -
-    other resource rendered      SPOOLING    -           -
-    getChild wants the content   SPOOLING    -           -
-    response finished            drain       drain       (as stock)
-    body ended                   note        note        render (as stock)
-    connection lost              body fails  body fails  (as stock)
+    event                        UNDECIDED   STREAMING   SPOOLING     DRAINING
+    marked resource rendered     STREAMING   -           -            -
+    other resource rendered      SPOOLING    -           -            -
+    getChild wants the content   SPOOLING    -           -            -
+    response finished            DRAINING    DRAINING    (as stock)   -
+    body ended                   note        note        render       next request
+    connection lost              body fails  body fails  (as stock)   -
 
 To drain is to read on and drop what comes, up to a bound: the channel cannot go
 on before the end of the body, and a sender whose connection is closed while it
-sends may never see the answer.
+sends may never see the answer. Whoever still reads the body then is told.
 """
 
 from __future__ import annotations
@@ -37,14 +38,18 @@ from twisted.web.resource import IResource
 from zope.interface import provider
 
 from txmultipart.body.delivery import BodyReader
-from txmultipart.body.stream import State
 from txmultipart.errors import UploadAborted
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
-from txmultipart.web.flow import BodyFlow, ContentNotHere, DrainSink, NoContent
+from txmultipart.web.flow import BodyDropped, BodyFlow, ContentNotHere, Drain, NoContent
 
-#: Resources whose ``render`` leads to ``request.render`` of another one.
-_TRANSPARENT = (util.DeferredResource, guard.HTTPAuthSessionWrapper)
+#: Resources whose ``render`` leads to ``request.render`` of another one, and the one
+#: that guard refuses with: whoever may not send should hear so before sending.
+_AT_ONCE = (
+    util.DeferredResource,
+    guard.HTTPAuthSessionWrapper,
+    http1.UnauthorizedResource,
+)
 
 
 class Mode(Enum):
@@ -54,6 +59,11 @@ class Mode(Enum):
     UNDECIDED = "undecided"
     STREAMING = "streaming"
     SPOOLING = "spooling"
+    DRAINING = "draining"
+
+
+# get_body may set ``body`` in these as well, to a reader of what is stored.
+_STOCK = frozenset((Mode.CLASSIC, Mode.SPOOLING))
 
 
 @provider(INonQueuedRequestFactory)
@@ -69,10 +79,17 @@ class StreamingRequest(server.Request):
     linger_limit = 16 << 20
     linger_time = 5.0
 
+    #: Whether the peer went away before its whole body had come.
+    aborted = False
+
     body: BodyReader | None = None
     mode = Mode.CLASSIC
+    _aborting = False
     _body_ended = False
+    _connected = False
     _flow: BodyFlow
+    _drain: Drain
+    _expectation: list[bytes] | None = None
     _waiting: IResource | None = None
 
     # The channel calls these ----------------------------------------------------------
@@ -98,25 +115,31 @@ class StreamingRequest(server.Request):
     def _take_expectation(self) -> bool:
         """Whether the sender waits for leave to send its body.
 
-        The header is taken away, or the channel would give leave at once.
+        The header is put aside, or the channel would give leave at once.
         """
         values = self.requestHeaders.getRawHeaders(b"Expect", [])
         expects = bool(values) and values[0].lower() == b"100-continue"
         if expects:
+            self._expectation = list(values)
             self.requestHeaders.removeHeader(b"Expect")
         return expects and self.clientproto == b"HTTP/1.1"
 
     def handleContentChunk(self, data: bytes) -> None:
         """Some bytes of the body."""
-        if self.body is None:
+        if self.body is None or self.mode in _STOCK:
             super().handleContentChunk(data)
+            return
+        self._flow.received += len(data)
+        if self.mode is Mode.DRAINING:
+            self._drain.write(data)
         else:
-            self._flow.received += len(data)
             self.body.write(data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The body has ended."""
-        if self.body is None:
+        if self.body is None or self.mode in _STOCK:
+            if self._expectation is not None:
+                self.requestHeaders.setRawHeaders(b"Expect", self._expectation)
             # Looking up may have changed the target (VHostMonsterResource does).
             target = path if self._waiting is None else self.uri
             super().requestReceived(command, target, version)
@@ -126,18 +149,24 @@ class StreamingRequest(server.Request):
         self.body.unregisterProducer()
         if self.finished and self.queued:
             self.queued = False
-            self._cleanup()
+            http1.let_go(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """The peer is gone; a body that had not ended fails with ``UploadAborted``."""
-        self._disconnected = True
-        if self.body is not None:
+        http1.set_lost(self)
+        if self.body is not None and self.mode not in _STOCK:
             self._flow.end()
             if not self._body_ended:
-                # Before notifyFinish, which makes some frameworks cancel whoever reads.
-                aborted = UploadAborted(self._flow.received, reason.value)
-                self.body.fail(Failure(aborted))
+                self._abort(self.body, reason)
         super().connectionLost(reason)
+
+    def _abort(self, body: BodyReader, reason: Failure) -> None:
+        # Before notifyFinish, which makes some frameworks cancel whoever reads.
+        self.aborted = self._aborting = True
+        try:
+            body.fail(Failure(UploadAborted(self._flow.received, reason.value)))
+        finally:
+            self._aborting = False
 
     # Finding and rendering the resource -----------------------------------------------
 
@@ -153,7 +182,7 @@ class StreamingRequest(server.Request):
 
     def render(self, resrc: IResource) -> None:
         """Render ``resrc`` now or, if it is an ordinary one, when the body has ended."""
-        if self.mode is not Mode.UNDECIDED or isinstance(resrc, _TRANSPARENT):
+        if self.mode is not Mode.UNDECIDED or isinstance(resrc, _AT_ONCE):
             super().render(resrc)
         elif IStreamingResource.providedBy(http1.unwrapped(resrc, IStreamingResource)):
             self.mode = Mode.STREAMING
@@ -169,12 +198,16 @@ class StreamingRequest(server.Request):
             # Its getChild reads the body: look it up again when that is here.
             self._spool()
             return reason
+        if self._aborting and reason.check(UploadAborted):
+            return reason  # nothing failed here, and nobody is there to be told
         failed: Failure = super().processingFailed(reason)
         return failed
 
     def _connect(self) -> None:
+        """Let the body say when bytes may come; till then they just come."""
         assert self.body is not None
-        if not self._body_ended:
+        if not self._connected and not self._body_ended:
+            self._connected = True
             self.body.registerProducer(self._flow, True)
 
     def _spool(self) -> None:
@@ -193,7 +226,8 @@ class StreamingRequest(server.Request):
 
     @property
     def _body_under_way(self) -> bool:
-        return self.body is not None and not self._body_ended and not self._disconnected
+        over = self._body_ended or http1.is_lost(self)
+        return self.mode not in _STOCK and not over
 
     def write(self, data: bytes) -> None:
         """Send a piece of the answer; the first one sends the headers."""
@@ -206,24 +240,35 @@ class StreamingRequest(server.Request):
         if not self._flow.may_drain(self.drain_limit):
             self.setHeader(b"Connection", b"close")
             self.channel.persistent = False
+            http1.close_on_bad_framing(self.channel)
 
     def finish(self) -> None:
         """The answer is complete. What is still to come of the body is dropped."""
+        if self._aborting:
+            return  # to a peer of whose loss notifyFinish had no time to tell
         if not self._body_under_way or self.finished:
             super().finish()
             return
         # A queued request leaves its channel alone: the channel would take the
         # rest of the body for the next request.
         self.queued = True
+        if not self.startedWriting:
+            # An encoder's last words do not come by way of write.
+            self._decide_persistence()
         super().finish()
-        self._drain()
+        self._begin_to_drain()
+        # A request that is not queued does this in finish too.
+        told, self.notifications = self.notifications, []
+        for waiting in told:
+            waiting.callback(None)
 
-    def _drain(self) -> None:
+    def _begin_to_drain(self) -> None:
         assert self.body is not None
         limit = self.drain_limit if self.channel.persistent else self.linger_limit
+        self.mode, self._drain = Mode.DRAINING, Drain(limit, self._flow.give_up)
+        # The body lets go of the flow, which whoever held it back would do no more.
+        self.body.fail(Failure(BodyDropped("the request was answered before")))
         self._flow.expects = False  # it has its answer
-        if self.body.state is State.IDLE:
-            drained = self.body.write_to(DrainSink(limit, self._flow.give_up))
-            drained.addErrback(lambda _: None)
+        self._flow.resumeProducing()
         if not self.channel.persistent:
             self._flow.linger(self.linger_time)

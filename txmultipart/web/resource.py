@@ -47,7 +47,7 @@ class MultipartResource(Resource):
             lambda failure: answer_error(request, failure),
         )
         done.addErrback(lambda failure: answer_error(request, failure))
-        request.notifyFinish().addErrback(_cancel, done)
+        request.notifyFinish().addErrback(_cancel, request, done)
         return NOT_DONE_YET
 
     def _handle(self, request: Any) -> object:
@@ -55,7 +55,13 @@ class MultipartResource(Resource):
         return self.render_multipart(request, reader)
 
 
-def _cancel(failure: Failure, done: Deferred[Any]) -> None:
-    """The peer has gone: whatever the handler still waits for is wanted no more."""
+def _cancel(failure: Failure, request: Any, done: Deferred[Any]) -> None:
+    """The peer has gone: whatever the handler still waits for is wanted no more.
+
+    If that was in the middle of the body, the body tells, with ``UploadAborted``;
+    to cancel would get ahead of it where a sink still undoes its work.
+    """
+    if getattr(request, "aborted", False):
+        return
     done.addErrback(lambda reason: reason.trap(CancelledError) and None)
     done.cancel()

@@ -17,9 +17,18 @@ class StreamingSite(Site):
     headers are in; all others as by a stock ``Site``. Resources are looked up
     at that moment too: a ``getChild`` that reads ``request.content`` is asked
     again when it is there, but one that looks at form fields in
-    ``request.args`` before that sees those of the query only.
+    ``request.args`` before that sees those of the query only. What goes wrong
+    in looking up is answered before the body has come, and so is what
+    ``twisted.web.guard`` refuses; if much of the body is left, or nobody knows
+    how much, the connection is closed then.
     """
 
-    def __init__(self, resource: IResource, *args: Any, **options: Any) -> None:
-        options.setdefault("requestFactory", StreamingRequest)
-        super().__init__(resource, *args, **options)
+    def __init__(
+        self,
+        resource: IResource,
+        requestFactory: Any = None,
+        *args: Any,
+        **options: Any,
+    ) -> None:
+        factory = requestFactory or StreamingRequest
+        super().__init__(resource, factory, *args, **options)

@@ -1,0 +1,269 @@
+"""``txmultipart send``: curl's grammar, and what it exits with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.python import usage
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseFailed
+
+from tests.app.serving import Serving
+from txmultipart import FormData, MisuseError
+from txmultipart.app import send
+from txmultipart.app.send import Options, add_field
+
+URL = "http://example.test/"
+
+
+def parsed(*line: str) -> Options:
+    options = Options()
+    options.parseOptions(line)
+    return options
+
+
+class TestOptions:
+    """What the command takes."""
+
+    def test_a_form(self) -> None:
+        options = parsed("-F", "a=1", URL, "--form", "b=@x", "-Fc=")
+        assert options["url"] == URL
+        assert options["form"] == ["a=1", "b=@x", "c="]
+
+    @pytest.mark.parametrize("option", [["-T", "x"], ["--upload-file=x"], ["-Tx"]])
+    def test_a_file(self, option: list[str]) -> None:
+        assert parsed(URL, *option)["upload-file"] == "x"
+
+    def test_headers(self) -> None:
+        options = parsed(URL, "-T", "x", "-H", "A: 1", "--header=a:2 ", "-H", "B:")
+        headers = options["headers"]
+        assert headers.getRawHeaders("a") == ["1", "2"]
+        assert headers.getRawHeaders("b") == [""]
+
+    @pytest.mark.parametrize(
+        ("line", "complaint"),
+        [
+            ([URL], "either -F, several times, or -T once"),
+            ([URL, "-F", "a=1", "-T", "x"], "either -F"),
+            ([URL, "-F", "a"], "NAME=CONTENT, not 'a'"),
+            ([URL, "-H", "a", "-T", "x"], "NAME: VALUE, not 'a'"),
+            (["ftp://x", "-T", "x"], "begins with http"),
+            (["-T", "x"], "number of arguments"),
+        ],
+    )
+    def test_mistakes(self, line: list[str], complaint: str) -> None:
+        with pytest.raises(usage.UsageError, match=complaint):
+            parsed(*line)
+
+
+async def serialized(*fields: str) -> bytes:
+    """The form that ``fields`` describe."""
+    form = FormData("x")
+    for field in fields:
+        add_field(form, field)
+    return await form.as_bytes()
+
+
+class TestFields:
+    """curl's ``-F``."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"content")
+        return path
+
+    @pytest.mark.parametrize(
+        ("field", "content"),
+        [
+            ("a=1", b"1"),
+            ("a=", b""),
+            ("a=1=2", b"1=2"),
+            ("a=1;type=x", b"1;type=x"),
+            ("a=näme", "näme".encode()),
+        ],
+    )
+    async def test_text(self, field: str, content: bytes) -> None:
+        body = await serialized(field)
+        assert b'Content-Disposition: form-data; name="a"\r\n' in body
+        assert b"filename" not in body
+        assert b"\r\n\r\n" + content + b"\r\n--x--" in body
+
+    @pytest.mark.parametrize(
+        ("settings", "filename", "kind"),
+        [
+            ("", "a.txt", "text/plain"),
+            (";type=image/png", "a.txt", "image/png"),
+            (";filename=b", "b", "text/plain"),
+            ("; type=image/png; filename=b", "b", "image/png"),
+            (";filename=b=c;type=a/b", "b=c", "a/b"),
+        ],
+    )
+    async def test_a_file(
+        self, settings: str, filename: str, kind: str, path: Path
+    ) -> None:
+        body = await serialized(f"f=@{path}{settings}")
+        assert f'name="f"; filename="{filename}"\r\n'.encode() in body
+        assert f"Content-Type: {kind}\r\n".encode() in body
+        assert b"\r\n\r\ncontent\r\n--x--" in body
+
+    @pytest.mark.parametrize(
+        ("settings", "kind"), [("", ""), (";type=a/b", "Content-Type: a/b")]
+    )
+    async def test_the_content_of_a_file(
+        self, settings: str, kind: str, path: Path
+    ) -> None:
+        body = await serialized(f"f=<{path}{settings}")
+        assert b"filename" not in body
+        assert kind.encode() in body
+        assert b"\r\n\r\ncontent\r\n--x--" in body
+
+    async def test_in_order(self, path: Path) -> None:
+        body = await serialized("a=1", f"f=@{path}", "b=2")
+        assert body.index(b'"a"') < body.index(b'"f"') < body.index(b'"b"')
+
+    def test_an_unknown_setting(self, path: Path) -> None:
+        with pytest.raises(MisuseError, match="does not know"):
+            add_field(FormData(), f"f=@{path};encoder=base64")
+
+
+async def sent(*line: str) -> int | str:
+    """What sending comes to."""
+    from twisted.internet import reactor
+
+    outcome: list[int | str] = []
+    await Deferred.fromCoroutine(send._send(reactor, parsed(*line), outcome))
+    (result,) = outcome
+    return result
+
+
+class TestSending:
+    """What becomes of it."""
+
+    async def test_a_form(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async with Serving(tmp_path) as serving:
+            file = f"f=@{__file__};filename=b.py"
+            assert await sent(serving.url, "-F", "a=1", "-F", file) == 0
+            assert serving.files == {"b.py": Path(__file__).read_bytes()}
+        assert '"stored": "b.py"' in capsys.readouterr().out
+
+    @pytest.mark.parametrize("name", ["", "given.py"])
+    async def test_a_file(self, name: str, tmp_path: Path) -> None:
+        async with Serving(tmp_path) as serving:
+            assert await sent(serving.url + name, "-T", __file__) == 0
+            expected = name or Path(__file__).name
+            assert serving.files == {expected: Path(__file__).read_bytes()}
+
+    async def test_a_name_for_the_url(self, tmp_path: Path) -> None:
+        path = tmp_path / "a b?#%.txt"
+        path.write_bytes(b"content")
+        folder = tmp_path / "inbox"
+        folder.mkdir()
+        async with Serving(folder) as serving:
+            assert await sent(serving.url, "-T", str(path)) == 0
+            assert set(serving.files) == {"a b_#%.txt"}
+
+    async def test_a_refusal(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async with Serving(tmp_path) as serving:
+            assert await sent(serving.url + "a/b", "-T", __file__) == 1
+        assert '"bad-name"' in capsys.readouterr().out
+
+    async def test_headers(self, tmp_path: Path) -> None:
+        async with Serving(tmp_path) as serving:
+            header = "Content-Range: bytes 0-1/2"
+            assert await sent(serving.url + "a", "-T", __file__, "-H", header) == 1
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            ["http://127.0.0.1:1/", "-F", "a=1"],
+            ["http://127.0.0.1:1/", "-T", "/nowhere/at/all"],
+            ["http://127.0.0.1:1/", "-F", "a=@/nowhere/at/all"],
+            ["http://127.0.0.1:1/", "-F", "a=@x;nonsense=1"],
+        ],
+        ids=["refused", "no file", "no part", "nonsense"],
+    )
+    async def test_it_cannot_be_done(self, line: list[str]) -> None:
+        result = await sent(*line)
+        assert isinstance(result, str)
+        assert result.startswith("txmultipart: ")
+        assert "\n" not in result
+
+    async def test_progress_on_a_terminal(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        async with Serving(tmp_path) as serving:
+            assert await sent(serving.url, "-T", __file__) == 0
+        assert capsys.readouterr().err.endswith(" MB\n")
+
+    @pytest.mark.parametrize(
+        ("count", "total", "shown"),
+        [
+            (500_000, 1_000_000, "\r 50 %  0.5 MB"),
+            (1_000_000, 1_000_000, "\r100 %  1.0 MB\n"),
+            (5_000_000, None, "\r       5.0 MB"),
+        ],
+    )
+    def test_progress(
+        self,
+        count: int,
+        total: int | None,
+        shown: str,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        send._show_progress(count, total, None)
+        assert capsys.readouterr().err == shown
+
+
+class TestRun:
+    """What the process exits with."""
+
+    @pytest.mark.parametrize("result", [0, 1, "txmultipart: a reason"])
+    def test_the_outcome(
+        self, result: int | str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def outcome_only(reactor: Any, options: Any, outcome: list[Any]) -> None:
+            outcome.append(result)
+
+        monkeypatch.setattr(send, "_send", outcome_only)
+        monkeypatch.setattr(send, "react", _react)
+        assert send.run(parsed(URL, "-T", "x")) == result
+
+    def test_a_signal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def stopped(reactor: Any, options: Any, outcome: list[Any]) -> None:
+            """It never came to an outcome."""
+
+        monkeypatch.setattr(send, "_send", stopped)
+        monkeypatch.setattr(send, "react", _react)
+        assert send.run(parsed(URL, "-T", "x")) == "txmultipart: stopped"
+
+
+def _react(begin: Any, arguments: Any) -> None:
+    """``react``, on a reactor that runs already."""
+    begin(None)
+    raise SystemExit(0)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("a reason"), "a reason"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+        (ResponseFailed([Failure(ValueError("a reason"))]), "a reason"),
+    ],
+    ids=["in words", "without words", "wrapped"],
+)
+def test_the_reason(error: Exception, reason: str) -> None:
+    assert send._reason(error) == reason

@@ -1,0 +1,75 @@
+"""MultipartAgent tells the type of what is sent, unless the caller does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.web.client import FileBodyProducer
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from txmultipart import FormData, MultipartAgent
+from txmultipart.body.producer import RawBody
+
+
+@implementer(IAgent)
+class Recorder:
+    """Keeps what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Any = None, bodyProducer: Any = None
+    ) -> Deferred[Any]:
+        self.asked.append((method, uri, headers, bodyProducer))
+        return Deferred()
+
+
+def sent_headers(headers: Headers | None, body: Any) -> dict[bytes, list[bytes]]:
+    recorder = Recorder()
+    agent = MultipartAgent(recorder)
+    verifyObject(IAgent, agent)
+    agent.request(b"POST", b"http://example.test/", headers, body)
+    ((method, uri, passed, producer),) = recorder.asked
+    assert (method, uri) == (b"POST", b"http://example.test/")
+    assert producer is body
+    return {name: list(values) for name, values in passed.getAllRawHeaders()}
+
+
+def test_a_form_says_what_it_is() -> None:
+    form = FormData("frontier")
+    expected = {b"Content-Type": [b"multipart/form-data; boundary=frontier"]}
+    assert sent_headers(None, form) == expected
+    assert sent_headers(Headers(), form) == expected
+
+
+def test_the_caller_knows_better() -> None:
+    given = Headers({"content-type": ["text/plain"], "X": ["1"]})
+    assert sent_headers(given, FormData()) == {
+        b"Content-Type": [b"text/plain"],
+        b"X": [b"1"],
+    }
+
+
+def test_the_callers_headers_are_left_alone() -> None:
+    given = Headers()
+    assert b"Content-Type" in sent_headers(given, FormData())
+    assert list(given.getAllRawHeaders()) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, FileBodyProducer(__import__("io").BytesIO()), RawBody(b"bytes of no type")],
+    ids=["none", "stock", "raw"],
+)
+def test_a_body_that_has_no_type(body: Any) -> None:
+    content_type = getattr(body, "content_type", None)
+    expected = (
+        {} if content_type is None else {b"Content-Type": [content_type.encode()]}
+    )
+    assert sent_headers(None, body) == expected
