@@ -26,8 +26,9 @@ from secrets import token_hex
 from time import perf_counter
 from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from txmultipart.body.sinks import Sink
@@ -50,6 +51,8 @@ TEMPORARY_PREFIX = ".txmultipart-"
 
 # What file systems without hard links answer to link().
 _NO_LINKS = frozenset((errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS))
+
+_log = Logger()
 
 Collision = Literal["error", "overwrite", "rename"]
 
@@ -89,6 +92,7 @@ class FileSink(Sink):
         self._collision = collision
         self._fsync = fsync
         self._state = State.WRITING
+        self._begun = False
         self._temporary = self.path.with_name(TEMPORARY_PREFIX + token_hex(8))
         self._fd = -1
         self._batch: list[bytes] = []
@@ -102,7 +106,10 @@ class FileSink(Sink):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Open the temporary file; bytes may come at once."""
+        if self._begun:
+            raise MisuseError("a file sink takes one file")
         super().registerProducer(producer, streaming)
+        self._begun = True
         self._work(0, self._open)
 
     def write(self, data: bytes) -> None:
@@ -118,12 +125,16 @@ class FileSink(Sink):
     def finish(self) -> Deferred[None]:
         """Give the file its name; fires when that is done."""
         batch = self._take_batch()
-        return self._lock.run(self._finish, batch)
+        return _going_on(self._lock.run(self._finish, batch))
 
     def fail(self, failure: Failure) -> Deferred[None]:
         """Remove the file, whatever its state."""
         self._take_batch()
-        return self._lock.run(deferToThread, self._remove)
+        removed: Deferred[None] = self._lock.run(deferToThread, self._remove)
+        removed.addErrback(
+            lambda failure: _log.failure("a file could not be removed", failure)
+        )
+        return _going_on(removed)
 
     # In the reactor thread --------------------------------------------------------
 
@@ -152,8 +163,12 @@ class FileSink(Sink):
         if self._waiting >= HIGH and not self._paused and self.producer is not None:
             self._paused = True
             self.producer.pauseProducing()
-        done: Deferred[Any] = self._lock.run(deferToThread, job, *args)
-        done.addErrback(self._broke).addCallback(self._worked, size)
+        done: Deferred[Any] = self._lock.run(self._do, job, *args)
+        done.addCallback(self._worked, size)
+
+    def _do(self, job: Callable[..., None], *args: object) -> Deferred[None]:
+        # The lock is held until the failure is noted: finish may wait for it.
+        return deferToThread(job, *args).addErrback(self._broke)
 
     def _worked(self, _: object, size: int) -> None:
         self._jobs -= 1
@@ -173,12 +188,14 @@ class FileSink(Sink):
     def _finish(self, batch: list[bytes]) -> Deferred[None]:
         if self._reason is not None:
             return self._give_up(self._reason)
+        if self._state is State.PLACED:
+            return succeed(None)
         placed: Deferred[None] = deferToThread(self._place, batch)
         return placed.addErrback(self._give_up)
 
     def _give_up(self, reason: Failure) -> Deferred[None]:
         removed: Deferred[Any] = deferToThread(self._remove)
-        return removed.addCallback(lambda _: reason)
+        return removed.addBoth(lambda _: reason)
 
     # In a worker thread, one job at a time ----------------------------------------
 
@@ -219,15 +236,27 @@ class FileSink(Sink):
         raise FileExistsError(errno.EEXIST, "every name with a counter is taken")
 
     def _remove(self) -> None:
-        self._close()
         path = self.path if self._state is State.PLACED else self._temporary
         self._state = State.REMOVED
-        path.unlink(missing_ok=True)
+        try:
+            self._close()
+        finally:
+            path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _going_on(job: Deferred[None]) -> Deferred[None]:
+    """Fires with ``job``; to cancel it is to wait no longer.
+
+    A thread cannot be stopped, so the lock must not be let go before its end.
+    """
+    done: Deferred[None] = Deferred()
+    job.addBoth(lambda result: None if done.called else done.callback(result))
+    return done
 
 
 def write_all(fd: int, pieces: list[bytes]) -> None:
@@ -260,7 +289,11 @@ def _move_without_overwriting(source: Path, target: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        os.replace(source, target)
+        try:
+            os.replace(source, target)
+        except OSError:
+            os.unlink(target)  # it is ours, and empty
+            raise
     else:
         os.unlink(source)
 

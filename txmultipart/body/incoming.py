@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -42,6 +43,7 @@ class Incoming(ByteStream):
 
     def readline(self) -> Deferred[bytes]:
         """The next line with its line feed; the last may lack it; ``b""`` at the end."""
+        self._check_free()
         return Deferred.fromCoroutine(self._readline())
 
     async def _readline(self) -> bytes:
@@ -57,9 +59,12 @@ class Incoming(ByteStream):
         return line
 
     def _up_to_newline(self, chunk: bytes) -> bytes:
-        end = chunk.find(b"\n") + 1 or len(chunk)
-        self._give_back(chunk[end:])
-        return chunk[:end]
+        # All lines of a chunk are cut at once: cutting off one after the other would
+        # copy the rest of it for each.
+        first, *others = BytesIO(chunk).readlines()
+        for line in reversed(others):
+            self._give_back(line)
+        return first
 
     def _give_back(self, data: bytes) -> None:
         if data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,12 @@ from txmultipart.sansio.headers import PartHeaders
 
 if TYPE_CHECKING:
     from txmultipart.body.reader import MultipartReader
+
+# Python has them among its charsets and no sender means them. Decoding the first
+# takes a time that grows with the square of the size.
+_NOT_CHARSETS = frozenset(
+    ("punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape")
+)
 
 #: Makes the reader of a nested multipart; the reader of the part gives it.
 Nested = Callable[["BodyPart"], "MultipartReader"]
@@ -99,8 +106,8 @@ class BodyPart(Incoming):
 
     def _decode_text(self, data: bytes, encoding: str | None) -> str:
         try:
-            return data.decode(encoding or self.charset or "utf-8")
-        except (UnicodeDecodeError, LookupError):
+            return data.decode(encoding or _known(self.charset or "utf-8"))
+        except (ValueError, LookupError):
             message = "a part is not text in the charset that it declares"
             raise MalformedMultipart(message, code="bad-charset") from None
 
@@ -135,6 +142,13 @@ class BodyPart(Incoming):
         super()._check_free()
         if self.skipped:
             raise MisuseError("the part was skipped: a later one was asked for")
+
+
+def _known(charset: str) -> str:
+    """``charset``, or ``LookupError`` if a peer has no business to declare it."""
+    if codecs.lookup(charset).name.replace("_", "-") in _NOT_CHARSETS:
+        raise LookupError(charset)
+    return charset
 
 
 def _parse_json(text: str) -> Any:

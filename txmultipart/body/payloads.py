@@ -11,8 +11,9 @@ import mimetypes
 import os
 from collections.abc import AsyncIterable, Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
+from twisted.internet.defer import DeferredLock
 from twisted.python.components import registerAdapter
 from twisted.python.filepath import FilePath
 from twisted.web.http_headers import Headers
@@ -62,12 +63,16 @@ class Payload:
 
     def open(self) -> Source:
         """A fresh source. Raises ``PayloadError`` if the content was given away before."""
+        self.check_unsent()
+        self._opened = True
+        return self._make()
+
+    def check_unsent(self) -> None:
+        """Raise ``PayloadError`` if the content can be sent only once, and it was."""
         if self._opened and not self.replayable:
             raise PayloadError(
                 "this content can be sent only once, and it was", code="consumed"
             )
-        self._opened = True
-        return self._make()
 
     def set_content_disposition(self, disposition: str, **params: str) -> None:
         """Set Content-Disposition, for instance ``"form-data", name="a", filename="b"``.
@@ -112,12 +117,21 @@ def payload_of(obj: object) -> Payload:
     if isinstance(obj, Payload):
         return obj
     adapted = IPayload(obj, None)
-    if adapted is None:
-        for kind, factory in _BY_ABILITY:
-            if isinstance(obj, kind):
-                return factory(obj)
-        raise MisuseError(f"a {type(obj).__name__} cannot be sent as a part")
-    return cast(Payload, adapted)
+    if adapted is not None:
+        return adapted if isinstance(adapted, Payload) else _completed(adapted)
+    for able, factory in _BY_ABILITY:
+        if able(obj):
+            return factory(obj)
+    raise MisuseError(f"a {type(obj).__name__} cannot be sent as a part")
+
+
+def _completed(content: Any) -> Payload:
+    """A payload of somebody else's making, with the methods that ours have."""
+    payload = Payload(
+        content.open, length=content.length, replayable=content.replayable
+    )
+    payload.headers = content.headers
+    return payload
 
 
 def bytes_payload(data: bytes | bytearray | memoryview) -> Payload:
@@ -162,6 +176,7 @@ def file_payload(file: BinaryIO) -> Payload:
     name = getattr(file, "name", None)
     filename = os.path.basename(name) if isinstance(name, str) else None
     start, length = _extent(file)
+    lock = DeferredLock()
 
     def rewound() -> BinaryIO:
         if start is not None:
@@ -169,7 +184,7 @@ def file_payload(file: BinaryIO) -> Payload:
         return file
 
     return Payload(
-        lambda: FileSource(rewound, owned=False),
+        lambda: FileSource(rewound, owned=False, lock=lock),
         length=length,
         content_type=guess_type(filename or ""),
         filename=filename,
@@ -218,8 +233,10 @@ for _type, _factory in (
     registerAdapter(_factory, _type, IPayload)
 
 # Looked at after the adapters: what a thing can do, rather than what it is.
-_BY_ABILITY: tuple[tuple[Any, Callable[[Any], Payload]], ...] = (
-    (os.PathLike, path_payload),
-    (AsyncIterable, async_iterable_payload),
-    (Iterable, iterable_payload),
+_BY_ABILITY: tuple[tuple[Callable[[Any], bool], Callable[[Any], Payload]], ...] = (
+    (lambda obj: isinstance(obj, os.PathLike), path_payload),
+    (lambda obj: isinstance(obj, AsyncIterable), async_iterable_payload),
+    # What NamedTemporaryFile gives is a file in all but its type.
+    (lambda obj: hasattr(obj, "read") and hasattr(obj, "seek"), file_payload),
+    (lambda obj: isinstance(obj, Iterable), iterable_payload),
 )

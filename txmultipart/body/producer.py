@@ -26,6 +26,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
@@ -50,6 +51,8 @@ class State(Enum):
     FAILED = "failed"
     STOPPED = "stopped"
 
+
+_log = Logger()
 
 _ACTIVE = frozenset((State.PRODUCING, State.PAUSED))
 
@@ -116,7 +119,7 @@ class BodyProducer:
         self._promised = self.length
         callback = self._callback
         self._progress = Progress(callback, self._promised) if callback else None
-        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        done: Deferred[None] = Deferred(self._cancel)
         self._done = done
         self._loop()
         return done
@@ -139,6 +142,10 @@ class BodyProducer:
 
     # Within -------------------------------------------------------------------------
 
+    def _cancel(self, done: Deferred[None]) -> None:
+        if done is self._done:  # and not the Deferred of an attempt before this one
+            self.stopProducing()
+
     def _loop(self) -> None:
         """Pull and write until paused, stopped, at the end, or there is something to wait for."""
         if self._looping:
@@ -147,13 +154,20 @@ class BodyProducer:
         try:
             while self.state is State.PRODUCING and self._step():
                 pass
-        except Exception:
-            self._fail(Failure())
         finally:
             self._looping = False
 
     def _step(self) -> bool:
         """Read or write once. False: nothing can be done until a read is answered."""
+        source = self._source
+        try:
+            return self._read_or_write()
+        except Exception:
+            if self._source is source:  # or it is over already, or begun anew
+                self._fail(Failure())
+            return True
+
+    def _read_or_write(self) -> bool:
         if self._ready_size >= COALESCE or (self._ready and self._stuck):
             self._write()
         elif self._at_end:
@@ -175,21 +189,21 @@ class BodyProducer:
         piece = source.read()
         if isinstance(piece, Deferred):
             self._reading = piece
-            piece.addCallbacks(self._arrived, self._broke)
-        elif self.state in _ACTIVE:
+            piece.addCallback(self._arrived, source)
+            piece.addErrback(self._broke, source)
+        elif self._source is source:
             self._take(piece)
-        if self.state not in _ACTIVE:
-            source.close()  # stopped from within, when it could not close itself
+        if self._source is not source:
+            _close(source)  # stopped from within, when it could not close itself
 
-    def _arrived(self, piece: bytes) -> None:
-        self._reading = None
-        if self.state in _ACTIVE:
+    def _arrived(self, piece: bytes, source: Source) -> None:
+        if self._source is source:  # and not that of an attempt before this one
+            self._reading = None
             self._take(piece)
             self._loop()
 
-    def _broke(self, failure: Failure) -> None:
-        self._reading = None
-        if self.state in _ACTIVE:
+    def _broke(self, failure: Failure, source: Source) -> None:
+        if self._source is source:
             self._fail(failure)
 
     def _take(self, piece: bytes) -> None:
@@ -212,8 +226,9 @@ class BodyProducer:
         self._check_length(self.sent, over=False)
         if self._progress is not None:
             self._progress.finish(self.sent, self._current)
-        done = self._leave(State.DONE)
-        done.callback(None)
+        if self.state in _ACTIVE:  # or the callback has stopped us
+            done = self._leave(State.DONE)
+            done.callback(None)
 
     def _check_length(self, sent: int, *, over: bool) -> None:
         """Never write a byte more than was promised, nor end with fewer."""
@@ -226,9 +241,8 @@ class BodyProducer:
             )
 
     def _fail(self, failure: Failure) -> None:
-        if self.state in _ACTIVE:
-            done = self._leave(State.FAILED)
-            done.errback(failure)
+        done = self._leave(State.FAILED)
+        done.errback(failure)
 
     def _leave(self, state: State) -> Deferred[None]:
         """Let go of everything, exactly once."""
@@ -237,8 +251,16 @@ class BodyProducer:
         assert source is not None
         self.state, self._consumer, self._source = state, None, None
         self._reading, self._ready, self._ready_size = None, [], 0
-        source.close()
+        _close(source)
         return done
+
+
+def _close(source: Source) -> None:
+    """Close ``source``; what that raises changes nothing about how it ended."""
+    try:
+        source.close()
+    except Exception:
+        _log.failure("a source could not be closed")
 
 
 class RawBody(BodyProducer):

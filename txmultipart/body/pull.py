@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.task import cooperate
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 
@@ -14,18 +15,26 @@ from zope.interface import implementer
 class PullToPush:
     """Asks ``producer`` for one piece per turn of the reactor, until paused.
 
-    ``close`` when it has unregistered.
+    ``close`` when it has unregistered. ``failed`` is told what it raises; it is
+    then to be closed too.
     """
 
-    def __init__(self, producer: IPullProducer) -> None:
+    def __init__(
+        self, producer: IPullProducer, failed: Callable[[Failure], object]
+    ) -> None:
         self._producer = producer
+        self._failed = failed
         self._paused = False
         self._task: Any = cooperate(self._steps())
         self._closed = False
 
     def _steps(self) -> Iterator[None]:
         while True:
-            self._producer.resumeProducing()
+            try:
+                self._producer.resumeProducing()
+            except Exception:
+                # A task that fails is forgotten, and the consumer would wait for ever.
+                self._failed(Failure())
             yield None
 
     def pauseProducing(self) -> None:

@@ -131,7 +131,7 @@ class MultipartReader:
         """Take the body from ``producer``; it is paused at once unless somebody waits."""
         if self._producer is not None:
             raise MisuseError("a reader takes one body")
-        self._producer = producer if streaming else PullToPush(producer)
+        self._producer = producer if streaming else PullToPush(producer, self.fail)
         self._running = True
         self._adjust()
 
@@ -190,10 +190,10 @@ class MultipartReader:
         """
         if self._waiting is not None:
             raise MisuseError("somebody waits for the next part already")
-        if self.state is State.OPEN:
-            self._skip()
         waiting: Deferred[BodyPart | None] = Deferred(self._cancel_wait)
         self._waiting = waiting
+        if self.state is State.OPEN:
+            self._skip()
         self._hand_out()
         self._adjust()
         return waiting
@@ -202,8 +202,7 @@ class MultipartReader:
         return self
 
     async def __anext__(self) -> BodyPart:
-        part = await self.next_part()
-        if part is None:
+        if (part := await self.next_part()) is None:
             raise StopAsyncIteration
         return part
 
@@ -308,8 +307,8 @@ class MultipartReader:
             part, self._part, self._part_wants = self._part, None, False
             part.fail(self._failure)
         self.state = State.OVER
-        if self._waiting is not None:
-            self._answer(None if over and not self._failure else self._failure)
+        while self._waiting is not None:  # whoever is answered may ask again
+            self._answer(self._failure)
 
     def _answer(self, result: BodyPart | Failure | None) -> None:
         waiting, self._waiting = self._waiting, None
@@ -321,7 +320,8 @@ class MultipartReader:
         producer = self._producer
         # Behind the close delimiter bytes are only looked at, so let them come.
         wanted = self._failure is None and (self._wanted or self._closed)
-        if producer is None or (wanted == self._running and (wanted or not again)):
+        as_told = wanted == self._running and (wanted or not again)
+        if producer is None or as_told or self._handing:  # which looks here afterwards
             return
         self._running = wanted
         if wanted:

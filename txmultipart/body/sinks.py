@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -122,6 +122,7 @@ class _Branch:
         self.tee = tee
         self.consumer = consumer
         self.paused = False
+        self.stopped = False
 
     def pauseProducing(self) -> None:
         self.paused = True
@@ -132,6 +133,7 @@ class _Branch:
         self.tee.adjust()
 
     def stopProducing(self) -> None:
+        self.stopped = True
         if self.tee.producer is not None:
             self.tee.producer.stopProducing()
 
@@ -145,23 +147,39 @@ class TeeSink(Sink):
     def __init__(self, *consumers: IConsumer) -> None:
         self._branches = [_Branch(self, consumer) for consumer in consumers]
         self._paused = False
+        self._over = False
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Begin to pass bytes on."""
+        """Begin to pass bytes on. If a consumer will not have them, none has."""
         super().registerProducer(producer, streaming)
-        for branch in self._branches:
-            branch.consumer.registerProducer(branch, True)
+        for number, branch in enumerate(self._branches):
+            if self._over:
+                break  # one of them stopped at once
+            try:
+                branch.consumer.registerProducer(branch, True)
+            except Exception:
+                self._take_back(self._branches[:number], Failure())
+                raise
+
+    def _take_back(self, branches: list[_Branch], failure: Failure) -> None:
+        super().unregisterProducer()
+        for sink in _sinks(branches):
+            sink.fail(failure)
+        for branch in branches:
+            branch.consumer.unregisterProducer()
 
     def unregisterProducer(self) -> None:
         """Pass the end on."""
         super().unregisterProducer()
+        self._over = True
         for branch in self._branches:
             branch.consumer.unregisterProducer()
 
     def write(self, data: bytes) -> None:
         """Give ``data`` to each consumer."""
         for branch in self._branches:
-            branch.consumer.write(data)
+            if not self._over:  # the one before may have stopped us
+                branch.consumer.write(data)
 
     def adjust(self) -> None:
         """Pause or resume the producer if that is what all consumers together want."""
@@ -177,30 +195,35 @@ class TeeSink(Sink):
     def finish(self) -> Deferred[None]:
         """Fires when every sink among the consumers has finished.
 
-        If one fails, the others are told to undo, and the failure is passed on.
+        If one fails, or has stopped before the end, the others are told to undo,
+        and the failure is passed on.
         """
         return Deferred.fromCoroutine(self._finish())
 
     async def _finish(self) -> None:
-        sinks = self._sinks()
-        results = [sink.finish() for sink in sinks]
-        failure: Failure | None = None
+        stopped = [branch for branch in self._branches if branch.stopped]
+        failures: list[Failure] = []
+        # Only those that stopped know a reason; what the others have is not the whole.
+        results = [sink.finish() for sink in _sinks(stopped or self._branches)]
         for result in results:
             try:
                 await result
             except Exception:
-                failure = failure or Failure()
-        if failure is not None:
-            await self.fail(failure)
-            failure.raiseException()
+                failures.append(Failure())
+        if stopped:
+            failures.append(Failure(CancelledError("a consumer stopped")))
+        if failures:
+            await self.fail(failures[0])
+            failures[0].raiseException()
 
     def fail(self, failure: Failure) -> Deferred[None]:
         """Tell every sink among the consumers to undo."""
         undone: Deferred[Any] = gatherResults(
-            [sink.fail(failure) for sink in self._sinks()]
+            [sink.fail(failure) for sink in _sinks(self._branches)]
         )
         return undone.addCallback(lambda _: None)
 
-    def _sinks(self) -> list[Any]:
-        sinks = [ISink(branch.consumer, None) for branch in self._branches]
-        return [sink for sink in sinks if sink is not None]
+
+def _sinks(branches: list[_Branch]) -> list[Any]:
+    sinks = [ISink(branch.consumer, None) for branch in branches]
+    return [sink for sink in sinks if sink is not None]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any, BinaryIO
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
 
 from txmultipart.errors import PayloadError
@@ -39,14 +40,20 @@ class BytesSource:
 class FileSource:
     """A file, opened and read in a worker thread in large blocks.
 
-    ``open_file`` gives the file; it is closed afterwards if ``owned``.
+    ``open_file`` gives the file; it is closed afterwards if ``owned``. Sources of
+    one file share a ``lock``: one that was given up may still be reading.
     """
 
     def __init__(
-        self, open_file: Callable[[], BinaryIO], *, owned: bool = True
+        self,
+        open_file: Callable[[], BinaryIO],
+        *,
+        owned: bool = True,
+        lock: DeferredLock | None = None,
     ) -> None:
         self._open = open_file
         self._owned = owned
+        self._lock = lock or DeferredLock()
         self._file: BinaryIO | None = None
         self._reading = False
         self._closed = False
@@ -54,7 +61,7 @@ class FileSource:
     def read(self) -> Deferred[bytes]:
         """The next block. Fails with the ``OSError`` of opening or reading."""
         self._reading = True
-        block: Deferred[bytes] = deferToThread(self._read)
+        block: Deferred[bytes] = self._lock.run(deferToThread, self._read)
         return block.addBoth(self._was_read)
 
     def _read(self) -> bytes:
@@ -93,13 +100,17 @@ class IterableSource:
         """The next piece that is not empty."""
         for piece in self._iterator:
             if isinstance(piece, Deferred):
-                return piece.addCallback(self._again)
+                return Deferred.fromCoroutine(self._from(piece))
             if piece:
                 return checked(piece)
         return b""
 
-    def _again(self, piece: Any) -> bytes | Deferred[bytes]:
-        return checked(piece) if piece else self.read()
+    async def _from(self, first: Deferred[Any]) -> bytes:
+        for piece in chain((first,), self._iterator):
+            data = await piece if isinstance(piece, Deferred) else piece
+            if data:
+                return checked(data)
+        return b""
 
     def close(self) -> None:
         """Let a generator clean up."""
@@ -115,6 +126,7 @@ class AsyncIterableSource:
     def __init__(self, pieces: AsyncIterable[Any]) -> None:
         self._iterator = aiter(pieces)
         self._reading: Deferred[bytes] | None = None
+        self._closed = False
 
     def read(self) -> Deferred[bytes]:
         """The next piece that is not empty."""
@@ -123,12 +135,16 @@ class AsyncIterableSource:
 
     async def _next(self) -> bytes:
         async for piece in self._iterator:
+            if self._closed:
+                self.close()  # the generator ran, and could not clean up then
+                break
             if piece:
                 return checked(piece)
         return b""
 
     def close(self) -> None:
         """Give up a read that is under way, and let a generator clean up."""
+        self._closed = True
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.addErrback(lambda _: None)

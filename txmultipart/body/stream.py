@@ -32,9 +32,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    fail,
+    maybeDeferred,
+    succeed,
+)
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -55,9 +61,6 @@ class State(Enum):
 
 
 _DEMAND = frozenset((State.WAITING, State.FLOWING))
-
-# What a consumer's stopProducing means to whoever wanted all of it written.
-_STOPPED = Failure(CancelledError("the consumer wanted no more"))
 
 
 @implementer(ISink, IPushProducer)
@@ -88,7 +91,7 @@ class ByteStream:
         """Take bytes from ``producer``; it is paused at once unless somebody waits."""
         if self._producer is not None:
             raise MisuseError("a stream takes bytes from one producer")
-        self._producer = producer if streaming else PullToPush(producer)
+        self._producer = producer if streaming else PullToPush(producer, self.fail)
         self._running = True
         self._adjust()
 
@@ -156,16 +159,20 @@ class ByteStream:
         """Write all that is left to ``consumer``; fires with the number of bytes.
 
         The consumer's ``pauseProducing`` reaches the source. When the bytes are
-        over it is unregistered from; an ``ISink`` then also finishes, or fails,
+        over it is unregistered from; an ``ISink`` also finishes, or fails,
         before the Deferred fires. What ``consumer.write`` raises fails the
         Deferred and leaves the rest unread; so does its ``stopProducing``,
-        with ``CancelledError``.
+        with ``CancelledError``. What ``registerProducer`` raises is raised.
         """
         self._check_free()
         self.state, self._consumer, self._count = State.FLOWING, consumer, 0
         written: Deferred[int] = Deferred(self._cancel_write)
         self._written = written
-        consumer.registerProducer(self, True)
+        try:
+            consumer.registerProducer(self, True)
+        except Exception:
+            self._let_go(State.IDLE)
+            raise
         self._pass_on()
         self._adjust()
         return written
@@ -192,7 +199,7 @@ class ByteStream:
     def stopProducing(self) -> None:
         """The consumer wants nothing any more; what is left can still be read."""
         if self.state in (State.FLOWING, State.HELD):
-            self._done(_STOPPED)
+            self._done(Failure(CancelledError("the consumer stopped")), stopped=True)
 
     # Within -----------------------------------------------------------------------
 
@@ -212,10 +219,11 @@ class ByteStream:
             return  # a consumer called back from within; the loop below goes on
         self._passing = True
         try:
-            while self.state in _DEMAND and self._kept:
-                self._give(self._take())
-            if self.state in _DEMAND and self._ended:
-                self._give_end()
+            while self.state in _DEMAND and (self._kept or self._ended):
+                if self._kept:
+                    self._give(self._take())
+                else:
+                    self._give_end()
         finally:
             self._passing = False
 
@@ -224,10 +232,12 @@ class ByteStream:
             self._answer(lambda waiting: waiting.callback(data), State.IDLE)
             return
         self._count += len(data)
+        written = self._written
         try:
             self._consumer.write(data)
         except Exception:
-            self._done(Failure())
+            if self._written is written:  # or it has stopped us as well
+                self._done(Failure())
 
     def _give_end(self) -> None:
         failure = self._failure
@@ -252,15 +262,26 @@ class ByteStream:
         if self._written is written:
             self._done(Failure(CancelledError("writing was cancelled")))
 
-    def _done(self, failure: Failure | None, *, over: bool = False) -> None:
+    def _done(
+        self, failure: Failure | None, *, over: bool = False, stopped: bool = False
+    ) -> None:
         """The consumer has had its last byte."""
-        consumer, written = self._consumer, self._written
-        self._consumer = self._written = None
-        self.state = State.OVER if over else State.IDLE
-        self._adjust()
-        consumer.unregisterProducer()
+        consumer, written, count = self._consumer, self._written, self._count
+        self._let_go(State.OVER if over else State.IDLE)
         assert written is not None
-        _settle(consumer, failure, written, self._count)
+
+        def answer(result: object) -> None:
+            broken = result if isinstance(result, Failure) else failure
+            if not written.called:  # it may have been cancelled meanwhile
+                written.callback(count if broken is None else broken)
+
+        # A sink that stopped us has a reason, and its finish() tells it.
+        maybeDeferred(_close, consumer, None if stopped else failure).addBoth(answer)
+
+    def _let_go(self, state: State) -> None:
+        self._consumer = self._written = None
+        self.state = state
+        self._adjust()
 
     def _adjust(self, *, again: bool = False) -> None:
         """Let the producer run if, and only if, there is demand.
@@ -278,21 +299,13 @@ class ByteStream:
             producer.pauseProducing()
 
 
-def _settle(
-    consumer: IConsumer, failure: Failure | None, written: Deferred[int], count: int
-) -> None:
-    """Let a sink come to its end, then say how it went."""
+def _close(consumer: Any, failure: Failure | None) -> Deferred[None]:
+    """Tell ``consumer`` that it has had all, and let a sink come to its end."""
     sink = ISink(consumer, None)
-    if sink is None:
-        closing = succeed(None)
-    elif failure is None or failure is _STOPPED:
-        # A sink that stopped us has a reason, and finish() tells it.
-        closing = sink.finish()
-    else:
-        closing = sink.fail(failure)
-
-    def answer(result: Failure | None) -> None:
-        if not written.called:  # it may have been cancelled meanwhile
-            written.callback(cast(int, result or failure or count))
-
-    closing.addBoth(answer)
+    if sink is not None and failure is not None:
+        # First: a stream or a reader takes the end for that of the whole.
+        undone = sink.fail(failure)
+        consumer.unregisterProducer()
+        return undone
+    consumer.unregisterProducer()
+    return succeed(None) if sink is None else sink.finish()

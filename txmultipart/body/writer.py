@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -149,6 +150,9 @@ class MultipartWriter(BodyProducer):
         return MultipartSerializer(self.boundary, close_boundary=self._close_boundary)
 
     def _make_source(self) -> Source:
+        for number, part in enumerate(self.parts, 1):
+            with _naming(number):
+                part.check_unsent()  # now, rather than in the middle of the body
         self._source_in_use = _PartsSource(self.parts, self._serializer())
         return self._source_in_use
 
@@ -175,7 +179,8 @@ class FormData(MultipartWriter):
     ) -> Payload:
         """Append a field. Text has no Content-Type unless one is given (section 4.4)."""
         payload = payload_of(value)
-        payload.headers.removeHeader("Content-Type")
+        if not isinstance(value, Payload | MultipartWriter):  # those were given one
+            payload.headers.removeHeader("Content-Type")
         return self._add(payload, {"name": name}, content_type, headers)
 
     def add_file(
@@ -227,9 +232,13 @@ class _PartsSource:
 
     def read(self) -> bytes | Deferred[bytes]:
         """The next bytes of the body."""
-        if self._source is None:
+        source = self._source
+        if source is None:
             return self._begin_next()
-        piece = self._source.read()
+        with _naming(self._number):
+            piece = source.read()
+        if self._source is not source:
+            source.close()  # closed from within, when it could not close itself
         if isinstance(piece, Deferred):
             return piece.addCallbacks(self._content, self._broke)
         return self._content(piece)
@@ -238,7 +247,8 @@ class _PartsSource:
         self._number, self.part = next(self._parts, (0, None))
         if self.part is not None:
             self._sent = 0
-            self._source = self.part.open()
+            with _naming(self._number):
+                self._source = self.part.open()
             return self._serializer.send(PartBegin(self.part.part_headers()))
         if self._ended:
             return b""
@@ -268,16 +278,24 @@ class _PartsSource:
             )
 
     def _broke(self, failure: Any) -> Any:
-        """Say which part it was, whatever broke."""
-        if failure.check(PayloadError):
-            failure.value.part = failure.value.part or self._number
-        return failure
+        with _naming(self._number):
+            failure.raiseException()
 
     def close(self) -> None:
         """Let go of the part under way."""
         source, self._source = self._source, None
         if source is not None:
             source.close()
+
+
+@contextmanager
+def _naming(number: int) -> Iterator[None]:
+    """Have a ``PayloadError`` from within say which part it was."""
+    try:
+        yield
+    except PayloadError as error:
+        error.part = error.part or number
+        raise
 
 
 def writer_payload(writer: MultipartWriter) -> Payload:

@@ -1,0 +1,277 @@
+"""Sinks: memory, digests, bounds, and one stream given to several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+from tests.body.doubles import (
+    Downstream,
+    Outcome,
+    RecordingSink,
+    Upstream,
+    untimed,
+    value_of,
+)
+from txmultipart.body.file_sink import FileSink
+from txmultipart.body.sinks import (
+    DiscardSink,
+    HashSink,
+    LimitSink,
+    MemorySink,
+    Sink,
+    TeeSink,
+)
+from txmultipart.body.stream import ByteStream
+from txmultipart.errors import LimitExceeded, MisuseError
+from txmultipart.interfaces import ISink
+
+SINKS: dict[str, Callable[[], Sink]] = {
+    "Sink": Sink,
+    "DiscardSink": DiscardSink,
+    "MemorySink": lambda: MemorySink(10),
+    "LimitSink": lambda: LimitSink(10, limit="max_field_size"),
+    "HashSink": HashSink,
+    "TeeSink": lambda: TeeSink(MemorySink(10), HashSink()),
+}
+
+
+@pytest.mark.parametrize("make", SINKS.values(), ids=SINKS)
+def test_every_sink_is_one(make: Callable[[], Sink]) -> None:
+    sink = make()
+    verifyObject(ISink, sink)
+    sink.registerProducer(Upstream(), True)
+    with pytest.raises(MisuseError, match="one producer"):
+        sink.registerProducer(Upstream(), True)
+    sink.unregisterProducer()
+    assert value_of(sink.finish()) is None
+    assert value_of(sink.fail(Failure(OSError()))) is None
+
+
+def test_a_sink_without_a_write_method_says_so() -> None:
+    with pytest.raises(MisuseError, match="needs a write method"):
+        Sink().write(b"a")
+
+
+@pytest.mark.parametrize("make", [SINKS["MemorySink"], SINKS["LimitSink"]])
+def test_a_bound_may_be_reached_and_not_passed(make: Callable[[], Sink]) -> None:
+    sink = make()
+    sink.write(b"12345")
+    sink.write(b"67890")
+    with pytest.raises(LimitExceeded) as caught:
+        sink.write(b"1")
+    assert (caught.value.limit, caught.value.bound) == ("max_field_size", 10)
+
+
+def test_memory_that_was_passed_holds_nothing() -> None:
+    sink = MemorySink(3, limit="max_memory")
+    sink.write(b"abc")
+    with pytest.raises(LimitExceeded, match="max_memory"):
+        sink.write(b"d")
+    assert sink.getvalue() == b""
+
+
+@untimed
+@given(st.lists(st.binary()))
+def test_a_digest_is_that_of_the_whole(pieces: list[bytes]) -> None:
+    whole = b"".join(pieces)
+    sinks = [HashSink(), HashSink("md5")]
+    for piece in pieces:
+        for sink in sinks:
+            sink.write(piece)
+    assert sinks[0].hexdigest() == hashlib.sha256(whole).hexdigest()
+    assert sinks[1].hexdigest() == hashlib.md5(whole).hexdigest()
+    assert sinks[0].size == len(whole)
+
+
+# TeeSink -----------------------------------------------------------------------------
+
+
+def test_a_tee_gives_everything_to_everybody() -> None:
+    memory, digest, plain = MemorySink(10), HashSink(), Downstream()
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(memory, digest, plain)))
+    stream.write(b"abc")
+    stream.write(b"def")
+    stream.unregisterProducer()
+    assert written.value == 6
+    assert memory.getvalue() == plain.data == b"abcdef"
+    assert digest.size == 6
+    assert plain.unregistered == 1
+
+
+def test_a_tee_works_without_a_producer_too() -> None:
+    memory = MemorySink(10)
+    TeeSink(memory).write(b"abc")
+    assert memory.getvalue() == b"abc"
+
+
+@untimed
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["pause", "resume"])), max_size=30
+    )
+)
+def test_the_slowest_consumer_sets_the_pace(acts: list[tuple[int, str]]) -> None:
+    upstream, consumers = Upstream(), [Downstream() for _ in range(3)]
+    tee = TeeSink(*consumers)
+    tee.registerProducer(upstream, True)
+    paused: set[int] = set()
+    for number, act in acts:
+        getattr(consumers[number].producer, f"{act}Producing")()
+        (paused.add if act == "pause" else paused.discard)(number)
+        assert upstream.running == (not paused)
+    # It is told of changes only.
+    assert upstream.calls == [
+        ("pause", "resume")[n % 2] for n in range(len(upstream.calls))
+    ]
+
+
+def test_the_pause_of_one_consumer_holds_the_stream() -> None:
+    stream, slow, quick = ByteStream(), Downstream(), Downstream()
+    upstream = Upstream()
+    stream.registerProducer(upstream, True)
+    written = Outcome(stream.write_to(TeeSink(slow, quick)))
+    slow.producer.pauseProducing()
+    assert not upstream.running
+    stream.write(b"kept")
+    assert quick.data == b""
+    slow.producer.resumeProducing()
+    assert upstream.running
+    stream.unregisterProducer()
+    assert written.value == 4
+    assert slow.data == quick.data == b"kept"
+
+
+def test_what_one_consumer_raises_undoes_the_others() -> None:
+    stream, sink = ByteStream(), RecordingSink()
+    written = Outcome(stream.write_to(TeeSink(sink, MemorySink(2))))
+    stream.write(b"abc")
+    assert isinstance(written.error, LimitExceeded)
+    assert sink.calls == ["register", "fail", "unregister"]
+
+
+def test_a_failing_source_undoes_all() -> None:
+    stream, sinks = ByteStream(), [RecordingSink(), RecordingSink()]
+    written = Outcome(stream.write_to(TeeSink(*sinks, Downstream())))
+    stream.fail(Failure(OSError("gone")))
+    assert isinstance(written.error, OSError)
+    for sink in sinks:
+        assert sink.calls == ["register", "fail", "unregister"]
+        assert sink.failure is not None
+        assert isinstance(sink.failure.value, OSError)
+
+
+def test_one_that_cannot_finish_undoes_the_others() -> None:
+    stream, good, late = ByteStream(), RecordingSink(), RecordingSink(OSError("late"))
+    bad = RecordingSink(OSError("disk full"))
+    written = Outcome(stream.write_to(TeeSink(good, bad, late)))
+    stream.unregisterProducer()
+    assert str(written.error) == "disk full"
+    assert good.calls == ["register", "unregister", "finish", "fail"]
+
+
+def test_the_end_waits_for_all() -> None:
+    class Slow(RecordingSink):
+        closing = Deferred[None]()
+
+        def finish(self) -> Deferred[None]:
+            return self.closing
+
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(RecordingSink(), Slow())))
+    stream.unregisterProducer()
+    assert not written.fired
+    Slow.closing.callback(None)
+    assert written.value == 0
+
+
+def stopping(consumer: Downstream) -> None:
+    consumer.producer.stopProducing()
+
+
+def test_a_consumer_that_stops_is_followed_by_no_more_bytes() -> None:
+    vanishing = Downstream(lambda number: stopping(vanishing))
+    before, behind = RecordingSink(), RecordingSink()
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(before, vanishing, behind)))
+    stream.write(b"abc")
+    assert isinstance(written.error, CancelledError)
+    assert before.pieces == [b"abc"]
+    assert behind.pieces == []
+    # What they have is not the whole: none of them is finished.
+    for sink in (before, behind):
+        assert sink.calls == ["register", "unregister", "fail"]
+
+
+def test_a_sink_that_stops_tells_why() -> None:
+    stream, good, bad = ByteStream(), RecordingSink(), RecordingSink(OSError("full"))
+    written = Outcome(stream.write_to(TeeSink(good, bad)))
+    bad.producer.stopProducing()
+    assert str(written.error) == "full"
+    assert good.calls == ["register", "unregister", "fail"]
+    assert bad.calls == ["register", "unregister", "finish", "fail"]
+
+
+def test_a_consumer_may_stop_when_it_is_registered() -> None:
+    vanished = Downstream(on_register=lambda: stopping(vanished))
+    behind = RecordingSink()
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(vanished, behind)))
+    assert isinstance(written.error, CancelledError)
+    assert "register" not in behind.calls
+
+
+def test_a_consumer_that_refuses_lets_the_others_go() -> None:
+    good, taken, behind = RecordingSink(), MemorySink(10), RecordingSink()
+    taken.registerProducer(Upstream(), True)
+    stream, tee = ByteStream(), TeeSink(good, Downstream(), taken, behind)
+    with pytest.raises(MisuseError, match="one producer"):
+        stream.write_to(tee)
+    assert good.calls == ["register", "fail", "unregister"]
+    assert behind.calls == []
+    assert tee.producer is None
+    assert taken.producer is not None
+
+
+def test_a_stop_after_the_end_is_nothing() -> None:
+    tee, upstream = TeeSink(consumer := Downstream()), Upstream()
+    tee.registerProducer(upstream, True)
+    branch = consumer.producer
+    tee.unregisterProducer()
+    branch.stopProducing()
+    branch.pauseProducing()
+    assert upstream.calls == []
+
+
+async def test_a_file_beside_a_consumer_that_vanishes_is_not_kept(
+    tmp_path: Path,
+) -> None:
+    vanishing = Downstream(lambda number: stopping(vanishing))
+    stream = ByteStream()
+    written = stream.write_to(TeeSink(FileSink(tmp_path / "a"), vanishing))
+    stream.write(b"a part of it")
+    with pytest.raises(CancelledError):
+        await written
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_two_files_of_which_one_fails_are_both_gone(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"old")
+    stream = ByteStream()
+    written = stream.write_to(TeeSink(FileSink(tmp_path / "a"), FileSink(taken)))
+    stream.write(b"abc")
+    stream.unregisterProducer()
+    with pytest.raises(FileExistsError):
+        await written
+    assert list(tmp_path.iterdir()) == [taken]
+    assert taken.read_bytes() == b"old"

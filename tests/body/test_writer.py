@@ -1,0 +1,411 @@
+"""MultipartWriter and FormData: what is written, how long it is, and whose fault it is."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface.verify import verifyObject
+
+from tests.body.doubles import Downstream, Outcome, error_of, next_of, value_of
+from txmultipart.body.payloads import Payload, payload_of
+from txmultipart.body.reader import MultipartReader
+from txmultipart.body.sources import BytesSource
+from txmultipart.body.writer import FormData, MultipartWriter
+from txmultipart.errors import MisuseError, PayloadError
+
+
+def written(writer: MultipartWriter) -> bytes:
+    """The whole, of parts that are here."""
+    return value_of(writer.as_bytes())
+
+
+# What is written ---------------------------------------------------------------------
+
+
+def test_parts_in_order() -> None:
+    writer = MultipartWriter("mixed", "b")
+    with writer as same:
+        assert same is writer
+        first = writer.append("a")
+        writer.append(b"b", {"Content-Type": "x/y", "X": "z"})
+    assert writer.parts[0] is first
+    length = writer.length
+    assert written(writer) == (
+        b"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\na\r\n"
+        b"--b\r\nContent-Type: x/y\r\nX: z\r\n\r\nb\r\n"
+        b"--b--\r\n"
+    )
+    assert length == len(written(writer))
+
+
+def test_no_parts() -> None:
+    assert written(writer := MultipartWriter(boundary="b")) == b"--b--\r\n"
+    assert writer.length == 7
+
+
+def test_a_close_delimiter_may_be_left_out() -> None:
+    writer = MultipartWriter(boundary="b", close_boundary=False)
+    assert (written(writer), writer.length) == (b"", 0)
+    writer = MultipartWriter(boundary="b", close_boundary=False)
+    writer.append(b"a", {"Content-Type": "x/y"})
+    assert written(writer) == b"--b\r\nContent-Type: x/y\r\n\r\na\r\n"
+    assert writer.length == len(written(writer))
+
+
+def test_it_is_what_it_says() -> None:
+    writer = MultipartWriter("related", "b c", params={"start": '<"a">'})
+    verifyObject(IBodyProducer, writer)
+    kind = 'multipart/related; boundary="b c"; start="<\\"a\\">"'
+    assert writer.content_type == kind
+    assert writer.headers.getRawHeaders("content-type") == [kind]
+    assert writer.headers is not writer.headers
+    # treq drops a body that is not true.
+    assert MultipartWriter()
+    assert not hasattr(MultipartWriter, "__len__")
+
+
+def test_a_boundary_is_made_up() -> None:
+    assert MultipartWriter().boundary != MultipartWriter().boundary
+
+
+@pytest.mark.parametrize("subtype", ["", "a b", "a/b", "a\r\nX: y"])
+def test_a_subtype_is_one_token(subtype: str) -> None:
+    with pytest.raises(MisuseError, match="one token"):
+        MultipartWriter(subtype)
+
+
+def test_a_boundary_that_breaks_out_is_refused() -> None:
+    with pytest.raises(MisuseError):
+        MultipartWriter(boundary="a\r\nb")
+
+
+def test_json() -> None:
+    writer = MultipartWriter()
+    payload = writer.append_json({"a": "ž"}, {"X": "y"})
+    assert payload.headers.getRawHeaders("Content-Type") == ["application/json"]
+    content = written(writer).split(b"\r\n\r\n")[1].split(b"\r\n")[0]
+    assert json.loads(content) == {"a": "ž"}
+
+
+@pytest.mark.parametrize("pairs", [{"a": "ž &", "b": ""}, [("a", "ž &"), ("b", "")]])
+def test_a_form(pairs: Any) -> None:
+    writer = MultipartWriter()
+    payload = writer.append_form(pairs)
+    kind = ["application/x-www-form-urlencoded"]
+    assert payload.headers.getRawHeaders("Content-Type") == kind
+    assert b"\r\n\r\na=%C5%BE+%26&b=\r\n" in written(writer)
+
+
+def test_a_file_says_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a b.txt").write_bytes(b"")
+    payload = MultipartWriter().append(tmp_path / "a b.txt")
+    assert payload.part_headers().raw == (
+        (b"Content-Disposition", b'attachment; filename="a b.txt"'),
+        (b"Content-Type", b"text/plain"),
+    )
+
+
+def test_headers_may_be_changed_until_it_is_sent() -> None:
+    writer = MultipartWriter(boundary="b")
+    writer.append(b"").headers.setRawHeaders("Content-Type", ["x/y"])
+    assert writer.length == len(written(writer))
+    assert b"Content-Type: x/y\r\n" in written(writer)
+
+
+def test_nested() -> None:
+    inner = MultipartWriter("mixed", "i")
+    inner.append(b"a")
+    outer = MultipartWriter("mixed", "o")
+    payload = outer.append(inner)
+    assert payload.length == inner.length
+    assert kind_of(payload) == [inner.content_type]
+    assert written(inner) in written(outer)
+    assert outer.length == len(written(outer))
+
+
+def test_what_was_received_can_be_sent_on() -> None:
+    reader = MultipartReader("multipart/mixed; boundary=b")
+    reader.write(b"--b\r\n\r\ncontent\r\n--b--\r\n")
+    writer = MultipartWriter(boundary="c")
+    writer.append(next_of(reader))
+    assert b"\r\n\r\ncontent\r\n" in written(writer)
+    assert not writer.replayable
+
+
+# FormData ----------------------------------------------------------------------------
+
+
+def disposition(payload: Payload) -> str:
+    (value,) = payload.headers.getRawHeaders("Content-Disposition") or ()
+    return value
+
+
+def kind_of(payload: Payload) -> list[Any] | None:
+    values = payload.headers.getRawHeaders("Content-Type")
+    return None if values is None else list(values)
+
+
+def test_fields() -> None:
+    form = FormData("b")
+    form.add_field("a", "ž")
+    form.add_field("j", b"{}", content_type="application/json", headers={"X": "y"})
+    assert (
+        written(form)
+        == (
+            '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nž\r\n'
+            '--b\r\nContent-Disposition: form-data; name="j"\r\n'
+            "Content-Type: application/json\r\nX: y\r\n\r\n{}\r\n"
+            "--b--\r\n"
+        ).encode()
+    )
+
+
+def test_a_field_that_has_a_type_keeps_it() -> None:
+    form, nested = FormData(), MultipartWriter("mixed", "i")
+    typed = payload_of(b"{}")
+    typed.headers.setRawHeaders("Content-Type", ["application/json"])
+    assert kind_of(form.add_field("j", typed)) == ["application/json"]
+    assert kind_of(form.add_field("n", nested)) == [nested.content_type]
+    assert kind_of(form.add_field("b", b"")) is None
+
+
+FILES: dict[str, tuple[object, dict[str, Any], str, str]] = {
+    "bytes": (b"", {}, "f", "application/octet-stream"),
+    "text is content": ("/etc/passwd", {}, "f", "text/plain; charset=utf-8"),
+    "a name given": (b"", {"filename": "n"}, "n", "application/octet-stream"),
+    "a type given": (b"", {"content_type": "x/y"}, "f", "x/y"),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "filename", "kind"), FILES.values(), ids=FILES
+)
+def test_files(
+    source: object, options: dict[str, Any], filename: str, kind: str
+) -> None:
+    payload = FormData().add_file("f", source, **options)
+    assert disposition(payload) == f'form-data; name="f"; filename="{filename}"'
+    assert kind_of(payload) == [kind]
+
+
+def test_a_path_gives_name_and_type(tmp_path: Path) -> None:
+    (tmp_path / "ž.png").write_bytes(b"")
+    payload = FormData().add_file("f", tmp_path / "ž.png", headers={"X": "y"})
+    assert disposition(payload).endswith('filename="ž.png"')
+    assert kind_of(payload) == ["image/png"]
+
+
+def test_names_cannot_break_out() -> None:
+    form = FormData("b")
+    form.add_field('a"\r\nX: y', "1")
+    form.add_file("f", b"", filename='"\r\n')
+    assert b'name="a%22%0D%0AX: y"' in written(form)
+    assert b'filename="%22%0D%0A"' in written(form)
+    reader = MultipartReader(form.content_type)
+    reader.write(written(form))
+    assert next_of(reader).name == 'a"\r\nX: y'
+
+
+# Length and promises -----------------------------------------------------------------
+
+
+def test_one_part_of_unknown_length_makes_all_so() -> None:
+    writer = MultipartWriter()
+    writer.append(b"known")
+    writer.append([b"un", b"known"])
+    assert writer.length == UNKNOWN_LENGTH
+    assert writer.replayable
+
+
+def test_one_part_that_can_be_sent_once_makes_all_so() -> None:
+    writer = MultipartWriter(boundary="b")
+    writer.append(b"again")
+    writer.append(iter([b"once"]))
+    assert not writer.replayable
+    assert b"once" in written(writer)
+    with pytest.raises(PayloadError) as caught:
+        writer.startProducing(cast(Any, consumer := Downstream()))
+    assert (caught.value.code, caught.value.part) == ("consumed", 2)
+    # It is told before the first byte.
+    assert consumer.data == b""
+
+
+def test_what_is_in_two_bodies_can_be_sent_with_one() -> None:
+    once, first, second = payload_of(iter([b"a"])), MultipartWriter(), MultipartWriter()
+    first.append(once)
+    second.append(once)
+    written(first)
+    with pytest.raises(PayloadError, match=r"only once.*part 1"):
+        second.as_bytes()
+
+
+def test_what_is_given_away_while_it_waits_is_told_with_its_part() -> None:
+    once, writer = payload_of(iter([b"a"])), MultipartWriter()
+    stuck = Deferred[bytes]()
+    writer.append([stuck])
+    writer.append(once)
+    whole = Outcome(writer.as_bytes())
+    once.open()
+    stuck.callback(b"")
+    assert isinstance(whole.error, PayloadError)
+    assert whole.error.part == 2
+
+
+def promising(length: int, *pieces: Any) -> Payload:
+    payload = payload_of(pieces)
+    payload.length = length
+    return payload
+
+
+LENGTHS: dict[str, tuple[int, tuple[Any, ...], str]] = {
+    "none": (1, (), "fewer"),
+    "fewer": (5, (b"ab", b"cd"), "fewer"),
+    "more": (3, (b"ab", b"cd"), "more"),
+    "more than none": (0, (b"a",), "more"),
+    "fewer, later": (5, (succeed(b"abcd"),), "fewer"),
+    "more, later": (3, (succeed(b"ab"), succeed(b"cd")), "more"),
+}
+
+
+@pytest.mark.parametrize(("length", "pieces", "word"), LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("unknown", [False, True], ids=["sized", "chunked"])
+def test_a_promise_that_is_not_kept_names_the_part(
+    unknown: bool, length: int, pieces: tuple[Any, ...], word: str
+) -> None:
+    writer, consumer = MultipartWriter(boundary="b"), Downstream()
+    writer.append([b"first"] if unknown else b"first")
+    writer.append(promising(length, *pieces))
+    writer.append(b"third")
+    done = Outcome(writer.startProducing(cast(Any, consumer)))
+    error = done.error
+    assert isinstance(error, PayloadError)
+    assert (error.code, error.part) == ("wrong-length", 2)
+    assert f"{length} bytes were promised, and the source gave {word}" in str(error)
+    assert b"third" not in consumer.data
+
+
+def test_a_promise_that_is_kept() -> None:
+    writer = MultipartWriter()
+    writer.append(promising(4, b"ab", b"", b"cd"))
+    assert writer.length == len(written(writer))
+
+
+@pytest.mark.parametrize(("now", "word"), [(b"abcd", "more"), (b"ab", "fewer")])
+async def test_a_file_that_changed_since_is_told(
+    now: bytes, word: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    writer = MultipartWriter()
+    writer.append("first")
+    writer.append(path)
+    path.write_bytes(now)
+    with pytest.raises(PayloadError, match=rf"gave {word} \(part 2\)"):
+        await writer.as_bytes()
+
+
+BROKEN: dict[str, Callable[[], object]] = {
+    "not bytes": lambda: ["text"],
+    "not bytes, later": lambda: [succeed("text")],
+    "fails": lambda: [fail(PayloadError("broken"))],
+}
+
+
+@pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN)
+def test_a_part_that_breaks_is_named(make: Callable[[], object]) -> None:
+    writer = MultipartWriter()
+    writer.append(b"first")
+    writer.append(make())
+    error = error_of(writer.as_bytes())
+    assert isinstance(error, PayloadError)
+    assert error.part == 2
+
+
+async def test_a_file_of_text_is_refused_and_named() -> None:
+    writer = MultipartWriter()
+    writer.append(io.StringIO("text"))
+    with pytest.raises(PayloadError, match=r"binary mode \(part 1\)"):
+        await writer.as_bytes()
+
+
+def test_what_else_breaks_comes_as_it_is() -> None:
+    writer = MultipartWriter()
+    writer.append([fail(OSError("gone"))])
+    assert isinstance(error_of(writer.as_bytes()), OSError)
+
+
+def test_an_error_inside_a_nested_body_keeps_its_number() -> None:
+    inner, outer = MultipartWriter(), MultipartWriter()
+    inner.append(b"")
+    inner.append(["text"])
+    outer.append(inner)
+    error = error_of(outer.as_bytes())
+    assert isinstance(error, PayloadError)
+    assert error.part == 2
+
+
+# Misuse ------------------------------------------------------------------------------
+
+
+def test_nothing_is_appended_once_sending_has_begun() -> None:
+    writer = FormData()
+    writer.append([Deferred[bytes]()])
+    writer.startProducing(cast(Any, Downstream()))
+    for append in (
+        lambda: writer.append(b""),
+        lambda: writer.append_json(1),
+        lambda: writer.append_form({}),
+        lambda: writer.add_field("a", ""),
+        lambda: writer.add_file("a", b""),
+    ):
+        with pytest.raises(MisuseError, match="after sending had begun"):
+            append()
+    writer.stopProducing()
+    with pytest.raises(MisuseError, match="after sending had begun"):
+        writer.append(b"")
+
+
+def test_a_header_that_was_changed_for_the_worse_is_told() -> None:
+    writer = MultipartWriter()
+    payload = writer.append(b"")
+    payload.headers = cast(Any, BadHeaders())
+    with pytest.raises(MisuseError, match="CR, LF or NUL"):
+        _ = writer.length
+
+
+class BadHeaders:
+    """Headers that were not checked by anybody."""
+
+    def getAllRawHeaders(self) -> list[tuple[bytes, list[bytes]]]:
+        return [(b"X", [b"a\r\nb"])]
+
+
+def test_a_source_knows_which_part_is_under_way() -> None:
+    seen: list[Any] = []
+    writer = MultipartWriter(progress=lambda *call: seen.append(call))
+    first = writer.append([b"x" * 40_000])
+    assert writer._current is None
+    written(writer)
+    assert seen[0][1:] == (None, first)
+    assert seen[-1] == (writer.sent, None, None)
+
+
+def test_a_payload_of_ones_own_is_closed() -> None:
+    closed: list[int] = []
+
+    class Watched(BytesSource):
+        def close(self) -> None:
+            closed.append(1)
+            super().close()
+
+    writer = MultipartWriter()
+    writer.append(Payload(lambda: Watched(b"a"), length=1))
+    written(writer)
+    assert closed
