@@ -34,7 +34,9 @@ def read_boundary(value: bytes | str, limits: Limits) -> bytes:
     Raises ``NotMultipart`` for an empty one or one with control or non-ASCII
     characters, ``LimitExceeded`` for one that is too long.
     """
-    raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogatepass")
+    raw = bytes(value)
     if len(raw) > limits.max_boundary_length:
         raise LimitExceeded("max_boundary_length", limits.max_boundary_length)
     if not raw or _UNUSABLE.search(raw):

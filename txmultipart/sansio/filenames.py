@@ -11,7 +11,7 @@ _UNSAFE = re.compile(
 )
 
 # Device names on Windows, with any extension (Microsoft, "Naming Files").
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.I)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\.|$)", re.I)
 
 #: Bytes in UTF-8. Most file systems allow 255; a counter and a temporary
 #: suffix must still fit.
@@ -29,10 +29,14 @@ def safe_filename(filename: str) -> str:
     last = re.split(r"[/\\]", filename)[-1]
     # A lone surrogate cannot be encoded, hence not stored.
     last = last.encode("utf-8", "replace").decode("utf-8")
-    name = _UNSAFE.sub("_", last).strip(". ")
-    if _RESERVED.match(name):
-        name = "_" + name
-    return _shorten(name) or "unnamed"
+    name = _shorten(_trim(_UNSAFE.sub("_", last)))
+    # Cutting may have brought a dot or a space, or such a name, to the end.
+    return _trim(name) or "unnamed"
+
+
+def _trim(name: str) -> str:
+    name = name.strip(". ")
+    return "_" + name if _RESERVED.match(name) else name
 
 
 def _shorten(name: str) -> str:
@@ -42,4 +46,5 @@ def _shorten(name: str) -> str:
     if not dot or len(extension.encode()) > 20:
         stem, dot, extension = name, "", ""
     room = MAX_LENGTH - len((dot + extension).encode())
-    return stem.encode()[:room].decode("utf-8", "ignore") + dot + extension
+    stem = stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ")
+    return stem + dot + extension

@@ -92,11 +92,12 @@ class HeaderBlockReader:
         end = text.find(newline + newline, again)
         if self._profile.loose_ends:
             line = self._delimiter.line
-            hit = text.find(line, again, end if end >= 0 else len(text))
-            if hit >= 0:
+            stop = end if end >= 0 else len(text)
+            while (hit := text.find(line, again, stop)) >= 0:
                 found, after = self._delimiter.classify(text, hit + len(line))
                 if found in (Found.OPEN, Found.CLOSE):
                     return found, hit, after
+                again = hit + 1
         if end >= 0:
             return Found.DATA, end, end + 2 * len(newline)
         # The last bytes may be a part of what ends the block.

@@ -14,6 +14,10 @@ from txmultipart.sansio.profiles import FORM_DATA, Anomaly, Profile
 # RFC 9110 section 5.6.2 (token) and 5.5: no value holds CR, LF or NUL.
 _TOKEN = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _BREAKS = re.compile(rb"[\r\n\0]")
+# What no UTF-8 can express; Python puts it where a name was not UTF-8.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# Python reads no number of thousands of digits, and no part is that long.
+_LENGTH = re.compile("[0-9]{1,18}")
 
 Name = str | bytes
 RawPairs = tuple[tuple[bytes, bytes], ...]
@@ -98,6 +102,12 @@ class PartHeaders:
         value = self._type[1].get("charset") if self._type else None
         return value.lower() if value else None
 
+    @property
+    def content_length(self) -> int | None:
+        """What Content-Length declares; None if it is no plain number. Nobody checked it."""
+        match = _LENGTH.fullmatch(self.get(b"content-length") or "")
+        return int(match[0]) if match else None
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PartHeaders) and self.raw == other.raw
 
@@ -110,7 +120,10 @@ class PartHeaders:
 
 
 def _bytes(value: Name) -> bytes:
-    return value.encode("utf-8") if isinstance(value, str) else bytes(value)
+    # A lone surrogate becomes bytes that are not UTF-8, which ``_checked`` refuses.
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    return bytes(value)
 
 
 def _checked(name: Name, value: Name) -> tuple[bytes, bytes]:
@@ -120,6 +133,9 @@ def _checked(name: Name, value: Name) -> tuple[bytes, bytes]:
         raise MisuseError("a header name is not a token", code="bad-header")
     if _BREAKS.search(raw_value):
         raise MisuseError("a header value holds CR, LF or NUL", code="bad-header")
+    if isinstance(value, str) and _SURROGATES.search(value):
+        # A filename of the system that is not UTF-8: to send it is not ours to decide.
+        raise MisuseError("a header value holds a lone surrogate", code="bad-header")
     return raw_name, raw_value.strip(b" \t")
 
 
@@ -175,12 +191,19 @@ def _check_meaning(headers: PartHeaders, profile: Profile) -> None:
     """Refuse at once what ``name`` and ``filename`` could not be read from."""
     names = [name.lower() for name, _ in headers.raw]
     for name in (b"content-disposition", b"content-type"):
-        if names.count(name) > 1 and profile.needs_disposition:
-            raise MalformedMultipart(
-                f"a part has two {name.decode()} headers", code="duplicate-header"
-            )
+        if names.count(name) > 1:
+            _meet_duplicate(headers, name, profile)
     if profile.needs_disposition and b"content-disposition" not in names:
         raise MalformedMultipart(
             "a part has no content-disposition header", code="no-disposition"
         )
     _ = headers.disposition, headers.content_type
+
+
+def _meet_duplicate(headers: PartHeaders, name: bytes, profile: Profile) -> None:
+    """Two readers may each believe another one; we believe the first, if any."""
+    if profile.needs_disposition:
+        raise MalformedMultipart(
+            f"a part has two {name.decode()} headers", code="duplicate-header"
+        )
+    headers.anomalies += (Anomaly("duplicate-header", 0),)

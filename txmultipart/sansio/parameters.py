@@ -9,6 +9,7 @@ which one is read. All work is linear in the length of the value.
 from __future__ import annotations
 
 import re
+from itertools import count, takewhile
 from urllib.parse import unquote_to_bytes
 
 from txmultipart.errors import MalformedMultipart, MisuseError
@@ -54,7 +55,9 @@ def parse_content_type(value: str | bytes) -> tuple[str, dict[str, str]]:
 
 
 def _parse(value: str | bytes, profile: Profile) -> tuple[str, dict[str, str]]:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    # Some frameworks keep bytes that are not UTF-8 as lone surrogates in a str.
+    raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    text = raw.decode("utf-8", "replace")
     head, _, rest = text.partition(";")
     # A name may really end in a backslash, which browsers do not escape: what
     # does not parse with escapes is read once more without.
@@ -162,8 +165,8 @@ def _join(parts: dict[int, tuple[str, bool]]) -> str | None:
     if 0 not in parts:
         return None
     charset, raw = "utf-8", b""
-    for index in range(len(parts)):
-        value, encoded = parts.get(index, ("", False))
+    for index in takewhile(parts.__contains__, count()):
+        value, encoded = parts[index]
         if index == 0 and encoded:
             charset, piece = _extended_parts(value)
         else:

@@ -111,6 +111,7 @@ class MultipartParser:
         self._part_size = 0
         self._length = 0  # what is left of a part in COUNTED
         self._epilogue = 0
+        self._junk = False  # whether there was more than line breaks in it
 
     def receive_data(self, data: bytes) -> list[Event]:
         """The events that ``data``, the next bytes of the body, completes.
@@ -145,9 +146,9 @@ class MultipartParser:
         if not self._ends_loosely():
             message = f"the body ended {_WHERE[self.state]}"
             raise self._failed(TruncatedMultipart(message, offset=self.received))
-        self._tolerate("no-close-delimiter", self.received)
         if self.state is State.BODY:
-            self._events.append(_PART_END)
+            self._end_content()
+        self._tolerate("no-close-delimiter", self.received)
         self._meet(Found.CLOSE, 0)
         return self.take_events()
 
@@ -218,16 +219,18 @@ class MultipartParser:
         found, position = opening.feed(data, position)
         if found is Found.MORE:
             return position
-        assert opening.delimiter is not None
-        self._scanner = self._scanner or DelimiterScanner(opening.delimiter)
-        self._blocks = self._blocks or HeaderBlockReader(
-            opening.delimiter, self.profile, self.limits
-        )
+        delimiter, limits = opening.delimiter, self.limits
+        assert delimiter is not None
+        # One that was read off the body holds for all of it.
+        self._boundary = self._boundary or read_boundary(delimiter.dash[2:], limits)
+        self._scanner = self._scanner or DelimiterScanner(delimiter)
+        blocks = self._blocks or HeaderBlockReader(delimiter, self.profile, limits)
+        self._blocks = blocks
         for code in opening.anomalies(found):
             self._tolerate(code, opening.offset)
         if found is Found.DATA:
             self._meet(Found.OPEN, position - len(opening.held))
-            self._blocks.held += opening.held
+            blocks.held += opening.held
         else:
             self._meet(found, position)
         opening.clear()
@@ -239,26 +242,30 @@ class MultipartParser:
         found, position = self._blocks.feed(data, position)
         if found is Found.MORE:
             return position
-        self._begin_part(position)
-        if found is not Found.DATA:
+        headers = self._begin_part(position)
+        if found is Found.DATA:
+            self._begin_content(headers, position)
+        else:
             self._events.append(_PART_END)
             self._meet(found, position)
         return position
 
-    def _begin_part(self, position: int) -> None:
+    def _begin_part(self, position: int) -> PartHeaders:
         assert self._blocks is not None
-        assert self._scanner is not None
         self.parts += 1
-        if self.parts > self.limits.max_parts and not self.profile.endless:
-            bound = self.limits.max_parts
+        bound = self.limits.max_parts
+        if self.parts > bound and not self.profile.endless:
             raise LimitExceeded("max_parts", bound, offset=self._base + position)
         headers = self._blocks.headers()
         for code, offset in headers.anomalies:
             self._tolerate(code, self._blocks.start + offset)
         self._events.append(PartBegin(headers))
-        self._part_start = self._base + position
-        self._part_size = 0
-        length = _declared_length(headers) if self.profile.endless else None
+        return headers
+
+    def _begin_content(self, headers: PartHeaders, position: int) -> None:
+        assert self._scanner is not None
+        self._part_start, self._part_size = self._base + position, 0
+        length = headers.content_length if self.profile.endless else None
         if length is None:
             self._scanner.begin_line()
             self.state = State.BODY
@@ -275,23 +282,26 @@ class MultipartParser:
             self._content(piece)
         pieces.clear()
         if found is not Found.MORE:
-            if self._scanner.false_starts:
-                self._scanner.false_starts = 0
-                self._tolerate("boundary-prefix", self._part_start)
-            self._events.append(_PART_END)
+            self._end_content()
             self._meet(found, position)
         return position
+
+    def _end_content(self) -> None:
+        assert self._scanner is not None
+        if self._scanner.false_starts:
+            self._scanner.false_starts = 0
+            self._tolerate("boundary-prefix", self._part_start)
+        self._events.append(_PART_END)
 
     def _content(self, piece: bytes) -> None:
         bound = self.limits.max_part_size
         room = bound - self._part_size
         self._part_size += len(piece)
-        if len(piece) <= room:
-            self._events.append(PartData(piece))
-            return
         if room:
             self._events.append(PartData(piece[:room]))
-        raise LimitExceeded("max_part_size", bound, offset=self._part_start + bound)
+        if len(piece) > room:
+            offset = self._part_start + bound
+            raise LimitExceeded("max_part_size", bound, offset=offset)
 
     def _read_counted(self, data: bytes, position: int) -> int:
         """COUNTED."""
@@ -313,23 +323,20 @@ class MultipartParser:
         """EPILOGUE."""
         bound = self.limits.max_epilogue
         rest = data[position : position + bound - self._epilogue]
-        if not self.profile.surroundings and rest.strip(b"\r\n"):
-            blank = len(rest) - len(rest.lstrip(b"\r\n"))
-            raise MalformedMultipart(
-                "there are bytes after the close delimiter",
-                code="epilogue",
-                offset=self._base + position + blank,
-            )
+        if not self._junk and (text := rest.lstrip(b"\r\n")):
+            self._meet_epilogue(self._base + position + len(rest) - len(text))
         self._epilogue += len(rest)
-        if position + len(rest) < len(data):
-            offset = self._base + position + len(rest)
-            raise LimitExceeded("max_epilogue", bound, offset=offset)
-        return len(data)
+        position += len(rest)
+        if position < len(data):
+            raise LimitExceeded("max_epilogue", bound, offset=self._base + position)
+        return position
 
-
-def _declared_length(headers: PartHeaders) -> int | None:
-    value = headers.get(b"content-length") or ""
-    return int(value) if value.isascii() and value.isdigit() else None
+    def _meet_epilogue(self, offset: int) -> None:
+        self._junk = True
+        if not self.profile.surroundings:
+            message = "there are bytes after the close delimiter"
+            raise MalformedMultipart(message, code="epilogue", offset=offset)
+        self._tolerate("epilogue", offset)
 
 
 _Step = Callable[[MultipartParser, bytes, int], int]

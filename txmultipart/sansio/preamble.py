@@ -31,7 +31,7 @@ class PreambleReader:
         self._dashes = tuple(_dashes(boundary, profile))
         self._profile = profile
         self._limit = limits.max_preamble
-        self._longest = max(map(len, self._dashes), default=limits.max_header_line)
+        self._longest = max(map(len, self._dashes), default=limits.max_boundary_length)
         self._longest += MAX_PADDING + 2
         self._start = start
         self._line = bytearray()
@@ -66,10 +66,11 @@ class PreambleReader:
 
     def _judge(self) -> tuple[Found, int]:
         """What the line under way is, as far as can be told."""
-        line = bytes(self._line) if len(self._line) <= self._longest else b""
-        whole = line.endswith(LF)
-        if self._skipping or not line:
+        if self._skipping:
             return Found.MORE, 0
+        # What is decided here lies within this length, however the line goes on.
+        line = bytes(self._line[: self._longest])
+        whole = line.endswith(LF)
         newline = CRLF if line.endswith(CRLF) or not whole else LF
         for dash in self._dashes or _sniff(line, whole):
             if line.startswith(dash):
@@ -103,7 +104,9 @@ class PreambleReader:
 
     def anomalies(self, found: Found) -> list[str]:
         """What was tolerated before and in the delimiter line that was found."""
-        bare = self.delimiter is not None and self.delimiter.newline == LF
+        # How the line of a close delimiter ends is no matter, and not yet known.
+        lines = self.delimiter if found is not Found.CLOSE else None
+        bare = lines is not None and lines.newline == LF
         return (
             ["preamble"] * bool(self.junk)
             + ["no-first-delimiter"] * (found is Found.DATA)
@@ -129,7 +132,7 @@ class PreambleReader:
                 code="preamble",
                 offset=self.offset,
             )
-        if whole or len(line) > self._longest:
+        if whole or self._skipping or len(line) > self._longest:
             self._line.clear()
             self._skipping = not whole
             self.junk += len(line.strip(CRLF))
@@ -152,8 +155,9 @@ def _dashes(boundary: bytes, profile: Profile) -> Iterator[bytes]:
     """With what a delimiter line may begin, the likelier one last."""
     if boundary:
         yield b"--" + boundary
-    if profile.endless and boundary.startswith(b"--"):
-        # Declared with its dashes, as many cameras do.
+    if profile.endless and boundary.startswith(b"--") and boundary.strip(b"-"):
+        # Declared with its dashes, as many cameras do. Of nothing but dashes,
+        # the two could not be told apart.
         yield boundary
 
 

@@ -12,7 +12,21 @@ from typing import NamedTuple
 
 
 class Anomaly(NamedTuple):
-    """Something that was tolerated: a fixed word for it, and where (in bytes)."""
+    """Something that was tolerated: a fixed word for it, and where (in bytes).
+
+    ==================  =================================================  ==============
+    code                what it is                                         where
+    ==================  =================================================  ==============
+    preamble            text before the first delimiter                    the delimiter
+    bare-lf             the body's lines end in LF                         the delimiter
+    no-first-delimiter  headers where a delimiter should be                the headers
+    header-folding      a header that goes on in another line              that line
+    duplicate-header    a second Content-Disposition or -Type; not read    the part
+    boundary-prefix     a line that only begins like a delimiter; content  the content
+    no-close-delimiter  the body ended behind an open one, or none         the end
+    epilogue            text behind the close delimiter                    the text
+    ==================  =================================================  ==============
+    """
 
     code: str
     offset: int

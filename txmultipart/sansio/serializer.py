@@ -22,6 +22,9 @@ from txmultipart.sansio.headers import PartHeaders
 
 CRLF = b"\r\n"
 
+#: What may come next, by whether a part is under way.
+_NEXT = {False: (PartBegin, EndOfMultipart), True: (PartData, PartEnd)}
+
 
 class MultipartSerializer:
     """Turns the events of one multipart body into its bytes.
@@ -46,9 +49,7 @@ class MultipartSerializer:
         The content of a part is not searched for the boundary; a boundary of
         128 random bits does not occur in it.
         """
-        if self._ended or self._in_part == isinstance(
-            event, PartBegin | EndOfMultipart
-        ):
+        if self._ended or not isinstance(event, _NEXT[self._in_part]):
             raise MisuseError(f"{type(event).__name__} is not what comes next")
         if isinstance(event, PartData):
             return event.data

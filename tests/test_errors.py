@@ -1,0 +1,87 @@
+"""Errors: one tree, a code and a status each, and texts that tell nothing of a body."""
+
+from __future__ import annotations
+
+import pytest
+
+from txmultipart.errors import (
+    HEADER_LIMITS,
+    LimitExceeded,
+    MalformedMultipart,
+    MisuseError,
+    MultipartError,
+    NotMultipart,
+    PayloadError,
+    TruncatedMultipart,
+    UploadAborted,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "code", "status", "fault"),
+    [
+        (MultipartError, Exception, "multipart-error", 400, "sender"),
+        (MalformedMultipart, MultipartError, "malformed", 400, "sender"),
+        (TruncatedMultipart, MalformedMultipart, "truncated", 400, "sender"),
+        (NotMultipart, MultipartError, "not-multipart", 415, "sender"),
+        (PayloadError, MultipartError, "payload", 500, "caller"),
+        (MisuseError, MultipartError, "misuse", 500, "caller"),
+    ],
+)
+def test_each_kind(
+    kind: type[MultipartError], base: type, code: str, status: int, fault: str
+) -> None:
+    error = kind("what happened")
+    assert isinstance(error, base)
+    assert (error.code, error.http_status, error.fault) == (code, status, fault)
+    assert (error.message, error.offset, error.part) == ("what happened", 0, 0)
+
+
+def test_a_code_of_its_own() -> None:
+    error = MalformedMultipart("m", code="bad-header", offset=7, part=2)
+    assert (error.code, error.offset, error.part) == ("bad-header", 7, 2)
+    assert MalformedMultipart("m").code == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MalformedMultipart("m"), "m (byte 0)"),
+        (MalformedMultipart("m", offset=7), "m (byte 7)"),
+        (MalformedMultipart("m", offset=7, part=2), "m (part 2, byte 7)"),
+        (MisuseError("m"), "m"),
+        (MisuseError("m", part=2), "m (part 2)"),
+        (PayloadError("m", offset=7), "m (byte 7)"),
+        (PayloadError("m", offset=7, part=2), "m (part 2, byte 7)"),
+        (
+            LimitExceeded("max_parts", 3),
+            "max_parts is 3, and the input has more (byte 0)",
+        ),
+        (UploadAborted(7), "the peer went away after 7 bytes of its body"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_it_says(error: Exception, text: str) -> None:
+    assert str(error) == text
+
+
+@pytest.mark.parametrize("limit", sorted(HEADER_LIMITS))
+def test_bounds_on_headers_have_their_own_status(limit: str) -> None:
+    assert LimitExceeded(limit, 1).http_status == 431
+
+
+def test_other_bounds_have_the_common_one() -> None:
+    error = LimitExceeded("max_part_size", 10, offset=99, part=2)
+    assert isinstance(error, MultipartError)
+    assert (error.limit, error.bound) == ("max_part_size", 10)
+    assert (error.offset, error.part) == (99, 2)
+    assert (error.code, error.http_status) == ("limit-exceeded", 413)
+
+
+def test_an_abort_keeps_what_the_transport_said() -> None:
+    reason = ConnectionError("gone")
+    error = UploadAborted(7, reason)
+    assert (error.received, error.offset, error.reason) == (7, 7, reason)
+    assert (error.code, error.http_status) == ("upload-aborted", 400)
+    assert not isinstance(error, MultipartError)
+    assert UploadAborted().reason is None
