@@ -217,7 +217,7 @@ def test_pieces_must_be_taken_before_the_next_call() -> None:
     next(pieces)
     for call in (lambda: coder.feed(b""), coder.finish):
         with pytest.raises(MisuseError) as caught:
-            call()  # type: ignore[no-untyped-call]
+            call()
         assert caught.value.code == "coder-busy"
     assert len(b"".join(pieces)) == MAX_PIECE
     assert list(coder.feed(b"x")) == [b"x"]

@@ -9,7 +9,8 @@ import pytest
 from tests.sansio.runs import DEFAULTS, bytewise
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import KiB, Limits, MiB
-from txmultipart.sansio import FORM_DATA, MIME, REPLACE, Profile
+from txmultipart.sansio import FORM_DATA, MIME, REPLACE, PartHeaders, Profile
+from txmultipart.sansio.admission import Admission
 from txmultipart.sansio.delimiter import Delimiter, Found
 from txmultipart.sansio.header_block import HeaderBlockReader
 
@@ -17,17 +18,23 @@ OPEN, CLOSE, MORE, DATA = Found.OPEN, Found.CLOSE, Found.MORE, Found.DATA
 FIELD = b"Content-Disposition: form-data; name=a"
 
 
-def reader(profile: Profile = MIME, **bounds: int) -> HeaderBlockReader:
-    return reader_of(b"\r\n", profile, Limits(**bounds))
+class Blocks(HeaderBlockReader):
+    """A reader, and the admission that the parser keeps beside it."""
+
+    def __init__(self, newline: bytes, profile: Profile, limits: Limits) -> None:
+        self._newline = newline
+        self._own_admission = Admission(profile, limits)
+        delimiter = Delimiter(b"--B", newline, padding=profile.padding)
+        super().__init__(delimiter, profile, self._own_admission)
+
+    def headers(self) -> PartHeaders:
+        """Admit the block that was read."""
+        admit = self._own_admission.admit
+        return admit(self.block, self._newline, self.start).headers
 
 
-def reader_of(
-    newline: bytes, profile: Profile = MIME, limits: Limits = DEFAULTS
-) -> HeaderBlockReader:
-    delimiter = Delimiter(b"--B", newline, padding=profile.padding)
-    made = HeaderBlockReader(delimiter, profile, limits)
-    made.begin(0)
-    return made
+def reader(profile: Profile = MIME, **bounds: int) -> Blocks:
+    return Blocks(b"\r\n", profile, Limits(**bounds))
 
 
 def feed(blocks: HeaderBlockReader, chunks: list[bytes]) -> tuple[Found, int]:
@@ -74,7 +81,7 @@ def test_where_a_block_ends(
 
 def test_a_block_may_end_its_lines_in_a_bare_lf() -> None:
     for chunks in ([b"A: b\nC: d\n\nx"], bytewise(b"A: b\nC: d\n\nx")):
-        blocks = reader_of(b"\n")
+        blocks = Blocks(b"\n", MIME, DEFAULTS)
         assert feed(blocks, chunks) == (DATA, 11)
         assert blocks.headers().raw == ((b"A", b"b"), (b"C", b"d"))
 
@@ -144,10 +151,10 @@ def over(chunks: list[bytes], limit: str, bound: int) -> None:
 def test_all_blocks_together_have_a_bound() -> None:
     blocks = reader(max_total_header_bytes=10)
     for _ in range(2):
-        blocks.begin(0)
+        blocks.start = 0
         feed(blocks, [b"A: bc\r\n\r\n"])
         blocks.headers()
-    blocks.begin(100)
+    blocks.start = 100
     with pytest.raises(LimitExceeded) as caught:
         feed(blocks, [b"A:\r\n\r\n"])
     assert (caught.value.limit, caught.value.offset) == ("max_total_header_bytes", 100)
@@ -156,7 +163,7 @@ def test_all_blocks_together_have_a_bound() -> None:
 def test_but_not_those_of_an_endless_body() -> None:
     blocks = reader(REPLACE, max_total_header_bytes=10)
     for _ in range(9):
-        blocks.begin(0)
+        blocks.start = 0
         feed(blocks, [b"A: bc\r\n\r\n"])
         assert blocks.headers().get("a") == "bc"
 
@@ -177,7 +184,7 @@ def test_a_block_without_end_is_not_kept(profile: Profile) -> None:
 
 def test_offsets_of_errors_count_from_the_first_byte_of_the_body() -> None:
     blocks = reader()
-    blocks.begin(1000)
+    blocks.start = 1000
     feed(blocks, [b"A: b\r\nC\r\n\r\n"])
     for _ in range(2):
         with pytest.raises(MalformedMultipart) as caught:

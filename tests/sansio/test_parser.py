@@ -29,7 +29,7 @@ from txmultipart.sansio import (
     PartEnd,
     Profile,
 )
-from txmultipart.sansio.parser import MAX_ANOMALIES, State
+from txmultipart.sansio.machine import MAX_ANOMALIES, State
 
 HEAD = b"--B\r\n" + FIELD + b"\r\n\r\n"
 each_profile = pytest.mark.parametrize(
@@ -213,7 +213,7 @@ BOUNDS: dict[str, tuple[int, bytes, bytes, int]] = {
         2,
         HEAD + b"\r\n" + HEAD + b"\r\n--B--",
         HEAD + b"\r\n" + HEAD + b"\r\n" + HEAD + b"\r\n--B--",
-        3 * len(HEAD) + 4,
+        2 * len(HEAD) + 4 + len(b"--B\r\n"),
     ),
     "max_part_size": (
         5,

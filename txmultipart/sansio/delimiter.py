@@ -33,14 +33,52 @@ class Found(Enum):
 class Delimiter:
     """What a delimiter line of one body looks like."""
 
-    __slots__ = ("dash", "line", "longest", "newline", "padding")
+    __slots__ = (
+        "_tail",
+        "blank",
+        "close",
+        "dash",
+        "first",
+        "line",
+        "longest",
+        "newline",
+        "open",
+        "padding",
+    )
 
     def __init__(self, dash: bytes, newline: bytes, *, padding: bool) -> None:
         self.dash = dash
         self.newline = newline
+        self.first = newline[:1]
+        self.blank = newline + newline
         self.line = newline + dash
+        self.open = self.line + newline
+        self.close = self.line + b"--"
         self.padding = padding
         self.longest = len(self.line) + 2 + (MAX_PADDING if padding else 0)
+
+    def content_end(self, data: bytes) -> int:
+        """How many bytes of ``data`` are surely content, -1 if a delimiter may be in it.
+
+        All that come before a possible beginning of a delimiter at its end.
+        """
+        last = data.rfind(self.first)
+        if last < 0:
+            return len(data)  # no line begins here, and one byte is found fastest
+        if self.dash in data:
+            return -1
+        near = last > len(data) - len(self.line)
+        return last if near and self.line.startswith(data[last:]) else len(data)
+
+    def beginning(self, data: bytes, position: int) -> int:
+        """Where, behind ``position``, a delimiter may begin at the end of ``data``.
+
+        A boundary holds no line break, so only the last one can begin it. The
+        length of ``data`` if there is none.
+        """
+        end = len(data)
+        cut = data.rfind(self.first, max(position, end - len(self.line) + 1))
+        return cut if cut >= 0 and self.line.startswith(data[cut:]) else end
 
     def classify(self, data: bytes | bytearray, position: int) -> tuple[Found, int]:
         """What stands at ``position``, just behind the dashes and the boundary.
@@ -70,12 +108,11 @@ class DelimiterScanner:
     begin a delimiter line.
     """
 
-    __slots__ = ("_first", "_fresh", "delimiter", "false_starts", "held")
+    __slots__ = ("_fresh", "delimiter", "false_starts", "held")
 
     def __init__(self, delimiter: Delimiter) -> None:
         self.delimiter = delimiter
         self.held = b""
-        self._first = delimiter.newline[:1]
         # The line break at the front of ``held`` belongs to a header block.
         self._fresh = False
         #: How many lines began like a delimiter and were none.
@@ -88,6 +125,18 @@ class DelimiterScanner:
         """
         self.held = self.delimiter.newline
         self._fresh = True
+
+    def is_refuted(self, data: bytes) -> bool:
+        """Whether ``data`` shows that what is held is content, all of it.
+
+        Only the first byte held is one that can begin a delimiter line.
+        """
+        held = len(self.held)
+        if not held:
+            return True
+        line = self.delimiter.line
+        wanted = line[held : held + len(data)]
+        return held < len(line) and not self._fresh and not data.startswith(wanted)
 
     def scan(
         self, data: bytes, position: int, pieces: list[bytes]
@@ -149,17 +198,11 @@ class DelimiterScanner:
     def _take_all(
         self, data: bytes, position: int, pieces: list[bytes]
     ) -> tuple[Found, int]:
-        """No whole delimiter is in ``data``; one may begin at its end.
-
-        A boundary holds no line break, so only the last one can begin it.
-        """
-        line, end = self.delimiter.line, len(data)
-        cut = data.rfind(self._first, max(position, end - len(line) + 1))
-        if cut >= 0 and line.startswith(data[cut:]):
-            self.held = data[cut:]
-            end = cut
-        if end > position:
-            pieces.append(data[position:end])
+        """No whole delimiter is in ``data``; one may begin at its end."""
+        cut = self.delimiter.beginning(data, position)
+        self.held = data[cut:]
+        if cut > position:
+            pieces.append(data[position:cut])
         return Found.MORE, len(data)
 
     def _scan_seam(
@@ -177,7 +220,7 @@ class DelimiterScanner:
             found, end = self._match(seam, line)
             if found is not Found.DATA:
                 break
-            line = seam.find(self._first, line + 1, held)
+            line = seam.find(self.delimiter.first, line + 1, held)
         line = line if found is not Found.DATA else held
         if line > start:
             pieces.append(seam[start:line])
