@@ -22,6 +22,7 @@ from typing import NamedTuple
 from benchmarks import peers
 from benchmarks.peers import PEERS, Driver, Parts
 
+ALL = {"txmultipart": peers.txmultipart, **PEERS}
 BOUNDARY = b"----WebKitFormBoundary7MA4YWxkTrZu0gW9"
 
 
@@ -100,7 +101,7 @@ def works(driver: Driver, item: Body, chunks: list[bytes]) -> bool:
 def row(item: Body, size: int, rounds: int) -> tuple[list[str], float]:
     """The cells of one row, and our multiple of the best."""
     chunks = cut(item.content, size)
-    drivers = {"txmultipart": peers.txmultipart, **PEERS}
+    drivers = {name: make() for name, make in ALL.items()}
     working = {n: d for n, d in drivers.items() if works(d, item, chunks)}
     # Enough bytes that one turn is not over at once.
     repeat = max(1, 200_000 // len(item.content))

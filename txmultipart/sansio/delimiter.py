@@ -62,13 +62,14 @@ class Delimiter:
 
         All that come before a possible beginning of a delimiter at its end.
         """
-        last = data.rfind(self.first)
-        if last < 0:
-            return len(data)  # no line begins here, and one byte is found fastest
-        if self.dash in data:
+        # One byte is found faster than anything else, and no line begins without it.
+        last = data.rfind(b"\n")
+        if last >= 0 and self.dash in data:
             return -1
-        near = last > len(data) - len(self.line)
-        return last if near and self.line.startswith(data[last:]) else len(data)
+        end = len(data)
+        if last > end - len(self.line):
+            return self.beginning(data, 0)
+        return end - 1 if data.endswith(b"\r") and self.first == b"\r" else end
 
     def beginning(self, data: bytes, position: int) -> int:
         """Where, behind ``position``, a delimiter may begin at the end of ``data``.

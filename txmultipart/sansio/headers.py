@@ -174,13 +174,16 @@ def _usual_headers(match: re.Match[bytes], profile: Profile) -> PartHeaders:
     """What browsers and most clients send, where every dialect agrees on the meaning."""
     header, value, name, filename, type_header, content_type = match.groups()
     raw: RawPairs = ((header, value),)
-    params = {"name": name.decode("ascii")}
-    if filename is not None:
-        params["filename"] = filename.decode("ascii")
     if content_type is not None:
         raw = ((header, value), (type_header, content_type))
     headers = PartHeaders.received(raw, profile)
-    headers.__dict__["disposition"] = ("form-data", params)
+    known = headers.__dict__  # what the properties of these names would work out
+    known["name"] = str(name, "ascii")
+    known["filename"] = None if filename is None else str(filename, "ascii")
+    params = {"name": known["name"]}
+    if filename is not None:
+        params["filename"] = known["filename"]
+    known["disposition"] = ("form-data", params)
     return headers
 
 
