@@ -232,6 +232,16 @@ class TestStopping:
         async with Serving(tmp_path) as serving:
             await serving.service.stopService()
 
+    async def test_an_open_connection_is_refused(self, tmp_path: Path) -> None:
+        async with Serving(tmp_path) as serving:
+            talk = await serving.talk()
+            await talk.ask(request_bytes("PUT", "/a", b"before"))
+            await serving.service.stopService()
+            answer = await talk.ask(request_bytes("PUT", "/b", b"after"))
+            assert answer.status == 503
+            assert answer.json()["error"] == "stopping"
+            assert serving.files == {"a": b"before"}
+
     async def test_whole_files_stay(self, tmp_path: Path) -> None:
         async with Serving(tmp_path) as serving:
             await serving.ask(request_bytes("PUT", "/a", b"content"))

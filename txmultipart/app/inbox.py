@@ -40,6 +40,8 @@ class Inbox:
     def __init__(self, folder: Path, *, max_size: int) -> None:
         self.folder = folder
         self.max_size = max_size
+        #: Set when the service stops: what comes now is refused.
+        self.closed = False
         self._files: set[FileSink] = set()
 
     async def take_parts(self, reader: MultipartReader, stored: list[Stored]) -> None:
@@ -94,7 +96,8 @@ class Inbox:
         return _stored(part.name, "", None, HashSink())
 
     def close(self) -> Deferred[Any]:
-        """Remove what is not whole; fires when that is done."""
+        """Take nothing more and remove what is not whole; fires when that is done."""
+        self.closed = True
         stopped = Failure(CancelledError("the service stops"))
         return gatherResults([file.fail(stopped) for file in self._files])
 

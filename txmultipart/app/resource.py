@@ -35,6 +35,13 @@ class InboxResource(MultipartResource):
         self.limits = Limits(max_part_size=inbox.max_size)
         self._page = files("txmultipart.app").joinpath("page.html").read_bytes()
 
+    def render(self, request: Any) -> Any:
+        """Refuse what comes on an open connection while the service stops."""
+        if not self.inbox.closed:
+            return super().render(request)
+        request.setHeader(b"Connection", b"close")
+        return _refusal(request, 503, "stopping", "the service stops")
+
     def render_GET(self, request: Any) -> bytes:
         """The form, and nothing else: what was sent is not for everybody to read."""
         if request.postpath != [b""]:
@@ -88,7 +95,10 @@ def _answer(request: Any, stored: list[Stored]) -> bytes:
 
 
 def _not_found(request: Any) -> bytes:
-    request.setResponseCode(404)
+    return _refusal(request, 404, "not-found", "there is nothing at this path")
+
+
+def _refusal(request: Any, status: int, code: str, message: str) -> bytes:
+    request.setResponseCode(status)
     request.setHeader(b"Content-Type", b"application/json")
-    problem = {"error": "not-found", "message": "there is nothing at this path"}
-    return json.dumps(problem).encode("ascii") + b"\n"
+    return json.dumps({"error": code, "message": message}).encode("ascii") + b"\n"

@@ -84,6 +84,9 @@ def answer_error(request: Any, failure: Failure) -> None:
     gone = is_gone(request)
     if problem["error"] == "internal" and not (gone and failure.check(CancelledError)):
         _log.failure("a request failed", failure)
+    elif status >= 500:
+        # Not a defect, but somebody has to do something about it.
+        _log.warn("a request failed: {message}", message=problem["message"])
     if gone:
         return
     if request.startedWriting:
