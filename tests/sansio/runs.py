@@ -23,7 +23,6 @@ from txmultipart.sansio import (
     PartHeaders,
     Profile,
 )
-from txmultipart.sansio.delimiter import MAX_PADDING
 
 PROFILES = [FORM_DATA, MIME, REPLACE]
 DEFAULTS = Limits()
@@ -98,13 +97,12 @@ def run(
 ) -> Outcome:
     """Feed a parser, end its input, and check on the way what must always hold."""
     parser = MultipartParser(boundary, profile=profile, limits=limits)
-    bound = most_held(boundary, profile, limits)
     events: list[Event] = []
     problem = None
     try:
         for chunk in chunks:
             events += parser.receive_data(chunk)
-            assert parser.held <= bound
+            assert parser.held <= parser.most_held
         events += parser.receive_eof()
     except MultipartError as error:
         events += parser.take_events()
@@ -120,13 +118,6 @@ def whole(
 ) -> Outcome:
     """What comes of a body that arrives in one piece."""
     return run([body], boundary, profile, limits)
-
-
-def most_held(boundary: bytes | str, profile: Profile, limits: Limits) -> int:
-    """What a parser may keep between two calls, computed from its limits."""
-    length = len(boundary) or limits.max_boundary_length
-    delimiter = len(b"\r\n--") + length + len(b"--") + MAX_PADDING
-    return limits.max_header_bytes + delimiter
 
 
 def describe(error: MultipartError) -> Problem:

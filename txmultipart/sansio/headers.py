@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 
 from txmultipart.errors import MalformedMultipart, MisuseError
 from txmultipart.sansio.filenames import safe_filename
@@ -27,6 +27,8 @@ _USUAL = re.compile(
 )
 
 Name = str | bytes
+#: The first word of a header, and its parameters.
+Parsed = tuple[str, dict[str, str]]
 RawPairs = tuple[tuple[bytes, bytes], ...]
 #: What people may give for headers: a mapping, or pairs in order.
 HeaderSource = Mapping[str, str] | Iterable[tuple[Name, Name]]
@@ -71,12 +73,13 @@ class PartHeaders:
         return values[0] if values else None
 
     @cached_property
-    def disposition(self) -> tuple[str, dict[str, str]]:
+    def disposition(self) -> Parsed:
         """Type and parameters of Content-Disposition, ``("", {})`` without one."""
         value = self.get(b"content-disposition")
         if value is None:
             return "", {}
-        return parse_content_disposition(value, profile=self.profile)
+        parse = partial(parse_content_disposition, profile=self.profile)
+        return self._read(value, parse)
 
     @cached_property
     def name(self) -> str | None:
@@ -94,9 +97,20 @@ class PartHeaders:
         return None if self.filename is None else safe_filename(self.filename)
 
     @cached_property
-    def _type(self) -> tuple[str, dict[str, str]] | None:
+    def _type(self) -> Parsed | None:
         value = self.get(b"content-type")
-        return None if value is None else parse_content_type(value)
+        return None if value is None else self._read(value, parse_content_type)
+
+    def _read(self, value: str, parse: Callable[[str], Parsed]) -> Parsed:
+        """``value``; outside forms, parameters that make no sense are left out."""
+        try:
+            return parse(value)
+        except MalformedMultipart:
+            if self.profile.needs_disposition:
+                raise
+            if not any(found.code == "bad-parameter" for found in self.anomalies):
+                self.anomalies += (Anomaly("bad-parameter", 0),)
+            return value.partition(";")[0].strip(" \t").lower(), {}
 
     @property
     def content_type(self) -> str | None:

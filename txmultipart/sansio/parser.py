@@ -9,7 +9,7 @@ from __future__ import annotations
 from txmultipart.errors import LimitExceeded, MultipartError, TruncatedMultipart
 from txmultipart.limits import Limits
 from txmultipart.sansio.boundary import read_boundary
-from txmultipart.sansio.delimiter import Found
+from txmultipart.sansio.delimiter import MAX_PADDING, Found
 from txmultipart.sansio.events import Event, PartData
 from txmultipart.sansio.machine import BodyMachine, State
 from txmultipart.sansio.profiles import FORM_DATA, Profile
@@ -108,16 +108,19 @@ class MultipartParser(BodyMachine):
 
     @property
     def held(self) -> int:
-        """How many bytes are kept between two calls.
-
-        At most the longest of a header block, a line of the preamble and a
-        delimiter line, each with its bound in ``Limits``.
-        """
+        """How many bytes are kept between two calls, never more than ``most_held``."""
         if self._opening is not None:
             return len(self._opening.held)
         if self.state is State.PREAMBLE:
             return 0
         return len(self._blocks.held) + len(self._scanner.held)
+
+    @property
+    def most_held(self) -> int:
+        """The bound on the bytes kept: one header block, and one delimiter line."""
+        boundary = len(self._boundary) or self.limits.max_boundary_length
+        delimiter = len(b"\r\n--") + boundary + len(b"--") + MAX_PADDING
+        return self.limits.max_header_bytes + delimiter
 
     def _take_seam(self, data: bytes, end: int) -> list[Event]:
         """Content: what was held, and ``data`` up to ``end``; the rest of it is held."""

@@ -21,6 +21,8 @@ class Anomaly(NamedTuple):
     bare-lf             the body's lines end in LF                         the delimiter
     no-first-delimiter  headers where a delimiter should be                the headers
     header-folding      a header that goes on in another line              that line
+    bad-parameter       parameters of a header that make no sense; left    the part
+                        out
     duplicate-header    a second Content-Disposition or -Type; not read    the part
     boundary-prefix     a line that only begins like a delimiter; content  the content
     no-close-delimiter  the body ended behind an open one, or none         the end
