@@ -6,7 +6,7 @@ import pytest
 
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import Limits
-from txmultipart.sansio import FORM_DATA, REPLACE
+from txmultipart.sansio import FORM_DATA, MIME, REPLACE, PartHeaders
 from txmultipart.sansio.admission import Admission
 
 FIELD = b'Content-Disposition: form-data; name="a"'
@@ -32,6 +32,26 @@ def test_a_known_block_is_still_held_against_tighter_limits() -> None:
             admission.admit(FIELD, b"\r\n", 0)
     with pytest.raises(LimitExceeded, match="max_headers"):
         Admission(FORM_DATA, Limits(max_headers=0)).admit(FIELD, b"\r\n", 0)
+
+
+@pytest.mark.parametrize("bound", range(2, 28))
+def test_no_short_block_has_too_many_headers(bound: int) -> None:
+    for newline in (b"\n", b"\r\n"):
+        admission = Admission(MIME, Limits(max_headers=bound))
+        admission.admit(newline.join([b"a:"] * bound), newline, 0)
+        with pytest.raises(LimitExceeded, match="max_headers"):
+            admission.admit(newline.join([b"a:"] * (bound + 1)), newline, 0)
+
+
+def test_one_body_cannot_change_what_the_next_one_sees() -> None:
+    begin = Admission(FORM_DATA, Limits()).admit(FIELD, b"\r\n", 0)
+    with pytest.raises(AttributeError):
+        begin.headers = PartHeaders()  # type: ignore[misc]
+    for name in ("name", "raw", "anomalies", "else"):
+        with pytest.raises(AttributeError):
+            setattr(begin.headers, name, "evil")
+    with pytest.raises(TypeError):
+        begin.headers.disposition[1]["filename"] = "evil"  # type: ignore[index]
 
 
 def test_parts_are_counted_and_the_one_too_many_is_refused_where_it_begins() -> None:

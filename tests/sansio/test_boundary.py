@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from txmultipart.errors import LimitExceeded, MisuseError, NotMultipart
 from txmultipart.limits import Limits
 from txmultipart.sansio import make_boundary, parse_content_type
-from txmultipart.sansio.boundary import boundary_parameter, own_boundary, read_boundary
+from txmultipart.sansio.boundary import (
+    boundary_parameter,
+    declared_boundary,
+    validated_boundary,
+)
 
 BCHARS = string.ascii_letters + string.digits + "'()+_,-./:=? "
 
@@ -21,7 +25,7 @@ def test_a_made_boundary_is_random_and_needs_no_quotes() -> None:
     assert len(made) == 100
     for boundary in made:
         assert len(bytes.fromhex(boundary.removeprefix("txm-"))) * 8 >= 122
-        assert own_boundary(boundary) == boundary
+        assert validated_boundary(boundary) == boundary
         assert boundary_parameter(boundary) == f"boundary={boundary}"
 
 
@@ -30,8 +34,8 @@ def test_a_made_boundary_is_random_and_needs_no_quotes() -> None:
     ["B", "-", "=_" * 35, "gc0pJq0M:08jU534c0p", "with space", "$!#", "x" * 200, "~"],
 )
 def test_a_peer_may_declare(value: str) -> None:
-    assert read_boundary(value, Limits()) == value.encode()
-    assert read_boundary(value.encode(), Limits()) == value.encode()
+    assert declared_boundary(value, Limits()) == value.encode()
+    assert declared_boundary(value.encode(), Limits()) == value.encode()
 
 
 @pytest.mark.parametrize(
@@ -41,14 +45,14 @@ def test_a_peer_may_declare(value: str) -> None:
 )
 def test_a_peer_may_not_declare(value: str | bytes) -> None:
     with pytest.raises(NotMultipart) as caught:
-        read_boundary(value, Limits())
+        declared_boundary(value, Limits())
     assert caught.value.code == "bad-boundary"
     assert caught.value.http_status == 415
 
 
 def test_a_long_boundary_passes_a_bound() -> None:
     with pytest.raises(LimitExceeded) as caught:
-        read_boundary("x" * 201, Limits())
+        declared_boundary("x" * 201, Limits())
     assert caught.value.limit == "max_boundary_length"
     assert caught.value.bound == 200
     assert caught.value.http_status == 413
@@ -56,7 +60,7 @@ def test_a_long_boundary_passes_a_bound() -> None:
 
 @pytest.mark.parametrize("value", ["B", "x" * 70, BCHARS[52:] + "x", "a b"])
 def test_a_caller_may_give(value: str) -> None:
-    assert own_boundary(value) == value
+    assert validated_boundary(value) == value
 
 
 @pytest.mark.parametrize(
@@ -79,7 +83,7 @@ def test_a_caller_may_give(value: str) -> None:
 )
 def test_a_caller_may_not_give(value: str) -> None:
     with pytest.raises(MisuseError) as caught:
-        own_boundary(value)
+        validated_boundary(value)
     assert caught.value.code == "bad-boundary"
 
 
@@ -100,6 +104,6 @@ def test_it_is_quoted_only_where_it_must_be(value: str, written: str) -> None:
 
 @given(st.text(BCHARS, min_size=1, max_size=70).filter(lambda v: not v.endswith(" ")))
 def test_what_is_written_is_what_is_read(value: str) -> None:
-    header = "multipart/mixed; " + boundary_parameter(own_boundary(value))
+    header = "multipart/mixed; " + boundary_parameter(validated_boundary(value))
     assert parse_content_type(header) == ("multipart/mixed", {"boundary": value})
-    assert read_boundary(value, Limits()) == value.encode()
+    assert declared_boundary(value, Limits()) == value.encode()

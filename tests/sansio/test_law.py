@@ -8,6 +8,9 @@ stays within its bound, and the text of an error is one that tells nothing of th
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +45,23 @@ def check(body: Body, profile: Profile, bounds: Limits) -> None:
     expected = whole(body.data, body.boundary, profile, bounds)
     for chunks in (bytewise(body.data), *every_half(body.data)):
         assert run(chunks, body.boundary, profile, bounds) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(PROFILES),
+    st.sets(st.sampled_from([field.name for field in fields(Profile)][1:])),
+    GENERATED,
+)
+def test_any_cut_of_a_body_for_any_set_of_rules(
+    profile: Profile, turned: set[str], body: Body
+) -> None:
+    flags: dict[str, Any] = {name: not getattr(profile, name) for name in turned}
+    if flags.get("endless", profile.endless):
+        flags |= {"surroundings": True, "loose_ends": True}
+    made = replace(profile, **flags)
+    expected = whole(body.data, body.boundary, made)
+    assert run(bytewise(body.data), body.boundary, made) == expected
 
 
 @each_profile

@@ -12,6 +12,7 @@ from tests.sansio.runs import bytewise, calls, run, whole
 from txmultipart.errors import (
     LimitExceeded,
     MalformedMultipart,
+    MisuseError,
     MultipartError,
     NotMultipart,
     TruncatedMultipart,
@@ -404,3 +405,19 @@ def test_nothing_that_a_stranger_sends_makes_another_error() -> None:
                 parser.receive_data(bytes([first]) + second)
             except MultipartError:
                 break
+
+
+def test_nothing_comes_after_the_end() -> None:
+    parser = MultipartParser(b"B")
+    parser.receive_data(b"--B--")
+    parser.receive_eof()
+    for call in (lambda: parser.receive_data(b"\r\n"), parser.receive_eof):
+        with pytest.raises(MisuseError) as caught:
+            call()
+        assert caught.value.code == "after-eof"
+
+
+def test_a_boundary_that_is_read_off_the_body_has_to_be_usable() -> None:
+    problem = run([b"\r\n--\xff\xfe\r\n"], b"", REPLACE).problem
+    assert problem is not None
+    assert (problem.kind, problem.code) == ("MalformedMultipart", "bad-boundary")

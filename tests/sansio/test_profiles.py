@@ -7,7 +7,8 @@ with its code and offset.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -326,3 +327,10 @@ def test_a_type_has_a_profile(content_type: str, profile: Profile) -> None:
 def test_profiles_are_told_apart_by_identity() -> None:
     assert len({FORM_DATA, MIME, REPLACE}) == 3
     assert FORM_DATA != MIME
+
+
+def test_an_endless_body_needs_the_rules_that_belong_to_it() -> None:
+    for rule in ("surroundings", "loose_ends"):
+        broken: dict[str, Any] = {rule: False}
+        with pytest.raises(ValueError, match="endless"):
+            replace(REPLACE, **broken)

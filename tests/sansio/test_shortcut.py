@@ -12,7 +12,7 @@ from tests.sansio.bodies import BODIES, FIELD, GENERATED, TINY, Body
 from tests.sansio.runs import DEFAULTS, Outcome, cut, run
 from txmultipart.limits import Limits
 from txmultipart.sansio import FORM_DATA, Event, MultipartParser, PartData
-from txmultipart.sansio import headers as headers_module
+from txmultipart.sansio import header_lines as headers_module
 from txmultipart.sansio import machine as machine_module
 from txmultipart.sansio.admission import Admission
 from txmultipart.sansio.delimiter import Delimiter, Found

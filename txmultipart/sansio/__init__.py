@@ -1,6 +1,8 @@
 """The multipart format: bytes to events and back, for any framework.
 
-Standard library only: nothing here knows of files, clocks, sockets or Twisted.
+Nothing here knows of files, clocks, sockets or Twisted, and nothing but the
+standard library is used. (Importing it loads the package around it, which is
+for Twisted.)
 """
 
 from txmultipart.errors import (
@@ -12,7 +14,13 @@ from txmultipart.errors import (
     TruncatedMultipart,
 )
 from txmultipart.limits import Limits
-from txmultipart.sansio.boundary import make_boundary
+from txmultipart.sansio.boundary import boundary_parameter, make_boundary
+from txmultipart.sansio.codings import (
+    content_decoder,
+    content_encoder,
+    transfer_decoder,
+    transfer_encoder,
+)
 from txmultipart.sansio.events import (
     EndOfMultipart,
     Event,
@@ -22,9 +30,21 @@ from txmultipart.sansio.events import (
 )
 from txmultipart.sansio.filenames import safe_filename
 from txmultipart.sansio.headers import PartHeaders
-from txmultipart.sansio.parameters import parse_content_disposition, parse_content_type
+from txmultipart.sansio.parameters import (
+    form_parameter,
+    parse_content_disposition,
+    parse_content_type,
+    quoted_parameter,
+)
 from txmultipart.sansio.parser import MultipartParser
-from txmultipart.sansio.profiles import FORM_DATA, MIME, REPLACE, Anomaly, Profile
+from txmultipart.sansio.profiles import (
+    FORM_DATA,
+    MIME,
+    REPLACE,
+    Anomaly,
+    Profile,
+    profile_for,
+)
 from txmultipart.sansio.serializer import MultipartSerializer
 
 __all__ = [
@@ -48,8 +68,16 @@ __all__ = [
     "PartHeaders",
     "Profile",
     "TruncatedMultipart",
+    "boundary_parameter",
+    "content_decoder",
+    "content_encoder",
+    "form_parameter",
     "make_boundary",
     "parse_content_disposition",
     "parse_content_type",
+    "profile_for",
+    "quoted_parameter",
     "safe_filename",
+    "transfer_decoder",
+    "transfer_encoder",
 ]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from txmultipart.errors import LimitExceeded, MultipartError
 from txmultipart.limits import UNLIMITED, Limits
 from txmultipart.sansio.events import PartBegin
-from txmultipart.sansio.headers import parse_header_block
+from txmultipart.sansio.header_lines import parse_header_block
 from txmultipart.sansio.profiles import Profile
 
 # Fields of forms come with the same few header blocks again and again; longer
@@ -36,8 +36,8 @@ class Admission:
         self.room = min(limits.max_header_bytes, self._left)
         self.parts = 0
         # No block up to this size passes a bound on one block: the shortest
-        # header line there is has four bytes, "a:" and its line break.
-        bounds = limits.max_header_line, 4 * limits.max_headers
+        # header line there is has three bytes, "a:" and a bare LF.
+        bounds = limits.max_header_line, 3 * limits.max_headers
         self._short = min(_CACHEABLE, *bounds)
 
     def admit(self, block: bytes, newline: bytes, offset: int) -> PartBegin:

@@ -28,7 +28,7 @@ def make_boundary() -> str:
     return "txm-" + secrets.token_hex(16)
 
 
-def read_boundary(value: bytes | str, limits: Limits) -> bytes:
+def declared_boundary(value: bytes | str, limits: Limits) -> bytes:
     """The boundary that a peer declared, as bytes, if it can be used at all.
 
     Raises ``NotMultipart`` for an empty one or one with control or non-ASCII
@@ -44,11 +44,12 @@ def read_boundary(value: bytes | str, limits: Limits) -> bytes:
     return raw
 
 
-def own_boundary(value: str) -> str:
+def validated_boundary(value: str | bytes) -> str:
     """``value``, a boundary that we are about to write, if RFC 2046 allows it.
 
     Raises ``MisuseError`` otherwise.
     """
+    value = value.decode("latin-1") if isinstance(value, bytes) else value
     if not _BCHARS.fullmatch(value):
         raise MisuseError(
             "a boundary is 1 to 70 of RFC 2046's bchars and ends in no space",

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from txmultipart.sansio.headers import PartHeaders
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PartBegin:
-    """A part's header block is complete; its bytes follow."""
+    """A part's header block is complete; its bytes follow.
+
+    One that is like an earlier one may be the same object.
+    """
 
     headers: PartHeaders
 
@@ -33,12 +36,12 @@ class PartData:
         return f"PartData(<{len(self.data)} bytes>)"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PartEnd:
     """The delimiter behind the part has been seen: the part is whole."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class EndOfMultipart:
     """The close delimiter has been seen: no part follows."""
 

@@ -1,10 +1,12 @@
-"""PartHeaders: the header block of one part, read from bytes or made to be written."""
+"""PartHeaders: the headers of one part, received or made to be written."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
+from types import MappingProxyType
+from typing import NoReturn
 
 from txmultipart.errors import MalformedMultipart, MisuseError
 from txmultipart.sansio.filenames import safe_filename
@@ -12,23 +14,16 @@ from txmultipart.sansio.parameters import parse_content_disposition, parse_conte
 from txmultipart.sansio.profiles import FORM_DATA, Anomaly, Profile
 
 # RFC 9110 section 5.6.2 (token) and 5.5: no value holds CR, LF or NUL.
-_TOKEN = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
-_BREAKS = re.compile(rb"[\r\n\0]")
+TOKEN = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
+BREAKS = re.compile(rb"[\r\n\0]")
 # What no UTF-8 can express; Python puts it where a name was not UTF-8.
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # Python reads no number of thousands of digits, and no part is that long.
 _LENGTH = re.compile("[0-9]{1,18}")
 
-# The header block of nearly every part of a form, with nothing escaped in it.
-_USUAL = re.compile(
-    rb"(Content-Disposition): "
-    rb'(form-data; name="([ !#$&-\[\]-~]*+)"(?:; filename="([ !#$&-\[\]-~]*+)")?)'
-    rb"(?:\r\n(Content-Type): ([a-z0-9.+-]++/[a-z0-9.+-]++))?"
-)
-
 Name = str | bytes
 #: The first word of a header, and its parameters.
-Parsed = tuple[str, dict[str, str]]
+Parsed = tuple[str, Mapping[str, str]]
 RawPairs = tuple[tuple[bytes, bytes], ...]
 #: What people may give for headers: a mapping, or pairs in order.
 HeaderSource = Mapping[str, str] | Iterable[tuple[Name, Name]]
@@ -42,14 +37,21 @@ class PartHeaders:
     LF or NUL. It does not change afterwards and may be shared.
     """
 
+    raw: RawPairs
+    profile: Profile
+    #: What was tolerated in this block; offsets count from its first byte.
+    anomalies: tuple[Anomaly, ...]
+
     def __init__(
         self, pairs: HeaderSource = (), *, profile: Profile = FORM_DATA
     ) -> None:
         items = pairs.items() if isinstance(pairs, Mapping) else pairs
-        self.raw: RawPairs = tuple(_checked(name, value) for name, value in items)
-        self.profile = profile
-        #: What was tolerated in this block; offsets count from its first byte.
-        self.anomalies: tuple[Anomaly, ...] = ()
+        raw = tuple(_checked(name, value) for name, value in items)
+        self.__dict__.update(raw=raw, profile=profile, anomalies=())
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        # One object may stand for the same block of many bodies.
+        raise AttributeError("the headers of a part do not change")
 
     @classmethod
     def received(
@@ -57,7 +59,7 @@ class PartHeaders:
     ) -> PartHeaders:
         """Headers that a parser has checked already."""
         self = cls.__new__(cls)
-        self.raw, self.profile, self.anomalies = raw, profile, anomalies
+        self.__dict__.update(raw=raw, profile=profile, anomalies=anomalies)
         return self
 
     def get_all(self, name: Name) -> list[str]:
@@ -77,7 +79,7 @@ class PartHeaders:
         """Type and parameters of Content-Disposition, ``("", {})`` without one."""
         value = self.get(b"content-disposition")
         if value is None:
-            return "", {}
+            return "", MappingProxyType({})
         parse = partial(parse_content_disposition, profile=self.profile)
         return self._read(value, parse)
 
@@ -106,11 +108,9 @@ class PartHeaders:
         try:
             return parse(value)
         except MalformedMultipart:
-            if self.profile.needs_disposition:
+            if self.profile.strict_headers:
                 raise
-            if not any(found.code == "bad-parameter" for found in self.anomalies):
-                self.anomalies += (Anomaly("bad-parameter", 0),)
-            return value.partition(";")[0].strip(" \t").lower(), {}
+            return value.partition(";")[0].strip(" \t").lower(), MappingProxyType({})
 
     @property
     def content_type(self) -> str | None:
@@ -150,101 +150,11 @@ def _bytes(value: Name) -> bytes:
 def _checked(name: Name, value: Name) -> tuple[bytes, bytes]:
     """One header as it will be written, or ``MisuseError``: nothing is dropped in silence."""
     raw_name, raw_value = _bytes(name), _bytes(value)
-    if not _TOKEN.fullmatch(raw_name):
+    if not TOKEN.fullmatch(raw_name):
         raise MisuseError("a header name is not a token", code="bad-header")
-    if _BREAKS.search(raw_value):
+    if BREAKS.search(raw_value):
         raise MisuseError("a header value holds CR, LF or NUL", code="bad-header")
     if isinstance(value, str) and _SURROGATES.search(value):
         # A filename of the system that is not UTF-8: to send it is not ours to decide.
         raise MisuseError("a header value holds a lone surrogate", code="bad-header")
     return raw_name, raw_value.strip(b" \t")
-
-
-def parse_header_block(block: bytes, newline: bytes, profile: Profile) -> PartHeaders:
-    """The headers in ``block``, whose lines are separated by ``newline``.
-
-    ``block`` holds neither the delimiter line before nor the blank line after
-    it. Raises ``MalformedMultipart``; offsets count from the block's first byte.
-    """
-    usual = _USUAL.fullmatch(block) if newline == b"\r\n" else None
-    if usual is not None:
-        return _usual_headers(usual, profile)
-    raw: list[tuple[bytes, bytes]] = []
-    anomalies: list[Anomaly] = []
-    offset = 0
-    for line in block.split(newline) if block else ():
-        if line[:1] in (b" ", b"\t"):
-            _fold(raw, line, offset, profile)
-            anomalies.append(Anomaly("header-folding", offset))
-        else:
-            raw.append(_parse_line(line, offset))
-        offset += len(line) + len(newline)
-    headers = PartHeaders.received(tuple(raw), profile, tuple(anomalies))
-    _check_meaning(headers, profile)
-    return headers
-
-
-def _usual_headers(match: re.Match[bytes], profile: Profile) -> PartHeaders:
-    """What browsers and most clients send, where every dialect agrees on the meaning."""
-    header, value, name, filename, type_header, content_type = match.groups()
-    raw: RawPairs = ((header, value),)
-    if content_type is not None:
-        raw = ((header, value), (type_header, content_type))
-    headers = PartHeaders.received(raw, profile)
-    known = headers.__dict__  # what the properties of these names would work out
-    known["name"] = str(name, "ascii")
-    known["filename"] = None if filename is None else str(filename, "ascii")
-    params = {"name": known["name"]}
-    if filename is not None:
-        params["filename"] = known["filename"]
-    known["disposition"] = ("form-data", params)
-    return headers
-
-
-def _parse_line(line: bytes, offset: int) -> tuple[bytes, bytes]:
-    name, colon, value = line.partition(b":")
-    if not colon or not _TOKEN.fullmatch(name):
-        raise MalformedMultipart(
-            "a part header line has no valid name", code="bad-header", offset=offset
-        )
-    if _BREAKS.search(value):
-        raise MalformedMultipart(
-            "a part header holds CR, LF or NUL", code="bad-header", offset=offset
-        )
-    return name, value.strip(b" \t")
-
-
-def _fold(
-    raw: list[tuple[bytes, bytes]], line: bytes, offset: int, profile: Profile
-) -> None:
-    """Join a continuation line to the header before it (RFC 5322 section 2.2.3)."""
-    if not raw or not profile.folding or _BREAKS.search(line):
-        raise MalformedMultipart(
-            "a part header line begins with white space",
-            code="header-folding",
-            offset=offset,
-        )
-    name, value = raw[-1]
-    raw[-1] = (name, (value + b" " + line.strip(b" \t")).strip(b" "))
-
-
-def _check_meaning(headers: PartHeaders, profile: Profile) -> None:
-    """Refuse at once what ``name`` and ``filename`` could not be read from."""
-    names = [name.lower() for name, _ in headers.raw]
-    for name in (b"content-disposition", b"content-type"):
-        if names.count(name) > 1:
-            _meet_duplicate(headers, name, profile)
-    if profile.needs_disposition and b"content-disposition" not in names:
-        raise MalformedMultipart(
-            "a part has no content-disposition header", code="no-disposition"
-        )
-    _ = headers.disposition, headers.content_type
-
-
-def _meet_duplicate(headers: PartHeaders, name: bytes, profile: Profile) -> None:
-    """Two readers may each believe another one; we believe the first, if any."""
-    if profile.needs_disposition:
-        raise MalformedMultipart(
-            f"a part has two {name.decode()} headers", code="duplicate-header"
-        )
-    headers.anomalies += (Anomaly("duplicate-header", 0),)

@@ -21,10 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 
-from txmultipart.errors import LimitExceeded, MalformedMultipart
+from txmultipart.errors import LimitExceeded, MalformedMultipart, NotMultipart
 from txmultipart.limits import UNLIMITED, Limits
 from txmultipart.sansio.admission import Admission
-from txmultipart.sansio.boundary import read_boundary
+from txmultipart.sansio.boundary import declared_boundary
 from txmultipart.sansio.delimiter import Delimiter, DelimiterScanner, Found
 from txmultipart.sansio.events import EndOfMultipart, Event, PartBegin, PartData
 from txmultipart.sansio.header_block import HeaderBlockReader
@@ -110,7 +110,7 @@ class BodyMachine:
             held, room = len(self._scanner.held), self._part_left
         else:
             return False
-        if held or size > room or self.profile.folding:
+        if held or size > room or not self.profile.plain:
             return False
         return not self._scanner.false_starts
 
@@ -168,13 +168,19 @@ class BodyMachine:
         """The first delimiter line, or one in BETWEEN, ends at ``position``."""
         if self.state is State.PREAMBLE:
             # One that was read off the body holds for all of it.
-            boundary = self._boundary or read_boundary(delimiter.dash[2:], self.limits)
-            self._boundary = boundary
+            self._boundary = self._boundary or self._sniffed(delimiter)
             self._delimiter = delimiter
             self._scanner = DelimiterScanner(delimiter)
             self._blocks = HeaderBlockReader(delimiter, self.profile, self._admission)
         self._meet(found, position)
         return position
+
+    def _sniffed(self, delimiter: Delimiter) -> bytes:
+        """The boundary of a first line; that it was not declared is no excuse."""
+        try:
+            return declared_boundary(delimiter.dash[2:], self.limits)
+        except NotMultipart as error:
+            raise MalformedMultipart(error.message, code=error.code) from None
 
     def _read_headers(self, data: bytes, position: int) -> int:
         """HEADERS."""

@@ -6,9 +6,14 @@ events, the events before an error, the error and its offset.
 
 from __future__ import annotations
 
-from txmultipart.errors import LimitExceeded, MultipartError, TruncatedMultipart
+from txmultipart.errors import (
+    LimitExceeded,
+    MisuseError,
+    MultipartError,
+    TruncatedMultipart,
+)
 from txmultipart.limits import Limits
-from txmultipart.sansio.boundary import read_boundary
+from txmultipart.sansio.boundary import declared_boundary
 from txmultipart.sansio.delimiter import MAX_PADDING, Found
 from txmultipart.sansio.events import Event, PartData
 from txmultipart.sansio.machine import BodyMachine, State
@@ -18,6 +23,7 @@ _WHERE = {
     State.PREAMBLE: "before the first delimiter",
     State.HEADERS: "in the headers of a part",
     State.BODY: "in a part, before a close delimiter",
+    State.BETWEEN: "behind a part, before a close delimiter",
     State.COUNTED: "in a part, before its declared length",
 }
 
@@ -32,7 +38,8 @@ class MultipartParser(BodyMachine):
     ``receive_data``, and call ``receive_eof`` when the input has ended: only
     then is it known to be whole.
 
-    Raises ``NotMultipart`` for a boundary that cannot be used.
+    Raises ``NotMultipart`` for a boundary that cannot be used, ``LimitExceeded``
+    for one that is too long.
     """
 
     def __init__(
@@ -43,9 +50,10 @@ class MultipartParser(BodyMachine):
         limits: Limits = _DEFAULT_LIMITS,
     ) -> None:
         sniffed = profile.endless and not boundary
-        raw = b"" if sniffed else read_boundary(boundary, limits)
+        raw = b"" if sniffed else declared_boundary(boundary, limits)
         super().__init__(raw, profile, limits)
         self._error: MultipartError | None = None
+        self._eof = False
 
     @property
     def parts(self) -> int:
@@ -57,7 +65,7 @@ class MultipartParser(BodyMachine):
 
         Raises ``MalformedMultipart`` or ``LimitExceeded``; the events before
         the error can then be had from ``take_events``. Every later call raises
-        the same error.
+        the same error. Raises ``MisuseError`` after ``receive_eof``.
         """
         size = len(data)
         if 0 < size <= self._plain and type(data) is bytes:
@@ -69,8 +77,7 @@ class MultipartParser(BodyMachine):
                 return [PartData(data)]
             if end > 0 and self._scanner.is_refuted(data):
                 return self._take_seam(data, end)
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        self._check_usable()
         data = bytes(data)
         room = self._max_body - self.received
         try:
@@ -90,6 +97,8 @@ class MultipartParser(BodyMachine):
         endless body may end behind any part; both are recorded.
         """
         self._check_usable()
+        self._eof = True
+        self._plain = 0
         if self.state is State.EPILOGUE:
             return []
         if not self._ends_loosely():
@@ -135,6 +144,8 @@ class MultipartParser(BodyMachine):
     def _check_usable(self) -> None:
         if self._error is not None:
             raise self._error.with_traceback(None)
+        if self._eof:
+            raise MisuseError("the end of the input was told before", code="after-eof")
 
     def _failed(self, error: MultipartError) -> MultipartError:
         self.state, self._error = State.FAILED, error

@@ -113,10 +113,6 @@ class PreambleReader:
             + ["bare-lf"] * bare
         )
 
-    def clear(self) -> None:
-        """Let go of the line that was found."""
-        self._line.clear()
-
     @property
     def offset(self) -> int:
         """Where the line under way begins."""

@@ -2,32 +2,34 @@
 
 Real senders differ too much for one rule, and a server on the open net must
 not take what only a mail gateway writes. So there are three fixed sets of
-rules; what is tolerated is recorded as an ``Anomaly``, never passed over.
+rules. What a profile takes although no RFC allows it is recorded as an
+``Anomaly``; what an RFC allows, white space behind a delimiter for instance, is
+not.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
 class Anomaly(NamedTuple):
     """Something that was tolerated: a fixed word for it, and where (in bytes).
 
-    ==================  =================================================  ==============
+    =================== =================================================  ==============
     code                what it is                                         where
-    ==================  =================================================  ==============
+    =================== =================================================  ==============
     preamble            text before the first delimiter                    the delimiter
     bare-lf             the body's lines end in LF                         the delimiter
     no-first-delimiter  headers where a delimiter should be                the headers
     header-folding      a header that goes on in another line              that line
-    bad-parameter       parameters of a header that make no sense; left    the part
-                        out
+    bad-parameter       parameters of a header make no sense; left out     the part
+    duplicate-parameter a header has a parameter twice; all are left out   the part
     duplicate-header    a second Content-Disposition or -Type; not read    the part
     boundary-prefix     a line that only begins like a delimiter; content  the content
     no-close-delimiter  the body ended behind an open one, or none         the end
     epilogue            text behind the close delimiter                    the text
-    ==================  =================================================  ==============
+    =================== =================================================  ==============
     """
 
     code: str
@@ -51,8 +53,9 @@ class Profile:
     #: A part may end at a delimiter that follows its headers with no blank line,
     #: and a body may end at a delimiter that lacks its final two dashes.
     loose_ends: bool
-    #: Each part needs a Content-Disposition, and may have only one.
-    needs_disposition: bool
+    #: Each part needs a Content-Disposition, and a header that comes twice or has
+    #: parameters that make no sense is an error.
+    strict_headers: bool
     #: ``%22``, ``%0D`` and ``%0A`` in parameters are decoded, and nothing else is
     #: (WHATWG HTML, "multipart/form-data encoding algorithm"); otherwise quoted
     #: pairs, RFC 8187 and RFC 2231 apply.
@@ -60,6 +63,19 @@ class Profile:
     #: The boundary may be declared with its dashes or not at all, a part may end
     #: where its Content-Length says, and the body may never end.
     endless: bool
+
+    def __post_init__(self) -> None:
+        # Behind a part that was counted anything may stand before the delimiter.
+        if self.endless and not (self.surroundings and self.loose_ends):
+            raise ValueError("an endless body has surroundings and loose ends")
+
+    @property
+    def plain(self) -> bool:
+        """Whether a delimiter is always a line of its own between content and headers.
+
+        That is what the shortcuts rely on.
+        """
+        return not (self.padding or self.loose_ends or self.endless)
 
 
 #: multipart/form-data as browsers and careful clients write it (RFC 7578).
@@ -70,7 +86,7 @@ FORM_DATA = Profile(
     bare_lf=False,
     surroundings=False,
     loose_ends=False,
-    needs_disposition=True,
+    strict_headers=True,
     form_escapes=True,
     endless=False,
 )
@@ -83,23 +99,13 @@ MIME = Profile(
     bare_lf=True,
     surroundings=True,
     loose_ends=True,
-    needs_disposition=False,
+    strict_headers=False,
     form_escapes=False,
     endless=False,
 )
 
 #: multipart/x-mixed-replace: cameras and other endless senders.
-REPLACE = Profile(
-    name="replace",
-    folding=True,
-    padding=True,
-    bare_lf=True,
-    surroundings=True,
-    loose_ends=True,
-    needs_disposition=False,
-    form_escapes=False,
-    endless=True,
-)
+REPLACE = replace(MIME, name="replace", endless=True)
 
 
 def profile_for(content_type: str) -> Profile:

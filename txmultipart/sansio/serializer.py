@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from txmultipart.errors import MisuseError
-from txmultipart.sansio.boundary import make_boundary, own_boundary
+from txmultipart.sansio.boundary import make_boundary, validated_boundary
 from txmultipart.sansio.events import (
     EndOfMultipart,
     Event,
@@ -35,9 +35,11 @@ class MultipartSerializer:
     """
 
     def __init__(
-        self, boundary: str | None = None, *, close_boundary: bool = True
+        self, boundary: str | bytes | None = None, *, close_boundary: bool = True
     ) -> None:
-        self.boundary = make_boundary() if boundary is None else own_boundary(boundary)
+        self.boundary = (
+            make_boundary() if boundary is None else validated_boundary(boundary)
+        )
         self._delimiter = b"--" + self.boundary.encode("ascii")
         self._close = self._delimiter + b"--" + CRLF if close_boundary else b""
         self._in_part = False
