@@ -19,7 +19,12 @@ class Limits:
 
     Sizes are in bytes. Passing a bound raises ``LimitExceeded``, whose
     ``limit`` is the name of the field here. Bytes that nobody reads count as
-    much as those that somebody does. ``dataclasses.replace`` makes variants.
+    much as those that somebody does. ``dataclasses.replace`` makes variants;
+    ``ValueError`` for anything but whole numbers from 0 on.
+
+    Two bounds are not here, as
+    nothing would be gained by another value: ``delimiter.MAX_PADDING`` and
+    ``machine.MAX_ANOMALIES``.
     """
 
     #: RFC 2046 allows 70. A few senders use more, and what is searched for in
@@ -74,3 +79,10 @@ class Limits:
             value = getattr(self, field.name)
             if not isinstance(value, int) or value < 0:
                 raise ValueError(f"{field.name} must be a whole number, 0 or more")
+
+
+#: For a multipart/x-mixed-replace that we asked for: it has no end. A body that
+#: somebody sends us is never given these by its own Content-Type.
+ENDLESS = Limits(
+    max_parts=UNLIMITED, max_body_size=UNLIMITED, max_total_header_bytes=UNLIMITED
+)

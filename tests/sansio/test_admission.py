@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from txmultipart.errors import LimitExceeded, MalformedMultipart
-from txmultipart.limits import Limits
+from txmultipart.limits import ENDLESS, Limits
 from txmultipart.sansio import FORM_DATA, MIME, REPLACE, PartHeaders
 from txmultipart.sansio.admission import Admission
 
@@ -65,10 +65,22 @@ def test_parts_are_counted_and_the_one_too_many_is_refused_where_it_begins() -> 
 
 
 def test_an_endless_body_has_any_number_of_parts() -> None:
-    admission = Admission(REPLACE, Limits(max_parts=1, max_total_header_bytes=9))
+    admission = Admission(REPLACE, ENDLESS)
     for _ in range(3):
         admission.admit(b"A: b", b"\r\n", 0)
     assert admission.parts == 3
+
+
+def test_a_body_and_those_nested_in_it_share_what_is_allowed() -> None:
+    limits = Limits(max_parts=3, max_total_header_bytes=100)
+    outer = Admission(FORM_DATA, limits)
+    outer.admit(FIELD, b"\r\n", 0)
+    inner = Admission(FORM_DATA, limits, outer.budget)
+    inner.admit(FIELD, b"\r\n", 0)
+    assert (outer.parts, inner.parts) == (1, 1)
+    assert outer.room == inner.room == 100 - 2 * len(FIELD)
+    with pytest.raises(LimitExceeded, match="max_total_header_bytes"):
+        outer.admit(FIELD, b"\r\n", 0)
 
 
 def test_what_is_wrong_with_a_block_is_told_each_time_at_its_own_offset() -> None:

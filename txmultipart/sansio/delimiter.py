@@ -90,7 +90,7 @@ class Delimiter:
             return Found.OPEN, position + len(self.newline)
         if data.startswith(b"--", position):
             return Found.CLOSE, position + 2
-        if data[position:] == b"-":
+        if len(data) == position + 1 and data.endswith(b"-"):
             return Found.MORE, len(data)
         if self.padding:
             blank = data[position : position + MAX_PADDING]

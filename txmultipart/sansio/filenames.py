@@ -7,7 +7,7 @@ import re
 # NTFS, FAT and shells give these a meaning; ``\0`` and controls have none anywhere.
 # The bidirectional controls turn "exe.txt" round on the screen (Unicode TR 36).
 _UNSAFE = re.compile(
-    '[\x00-\x1f\x7f-\x9f"*:<>?|\u200e\u200f\u202a-\u202e\u2066-\u2069]'
+    '[\x00-\x1f\x7f-\x9f"*:<>?|\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
 )
 
 # Device names on Windows, with any extension (Microsoft, "Naming Files").

@@ -11,6 +11,9 @@ from txmultipart.sansio.admission import Admission
 from txmultipart.sansio.delimiter import Delimiter, Found
 from txmultipart.sansio.profiles import Profile
 
+#: How far the end of a block is looked for at first.
+_WINDOW = 256
+
 
 class HeaderBlockReader:
     """Reads the header blocks of one body, one after the other.
@@ -69,22 +72,39 @@ class HeaderBlockReader:
         Nothing before ``again`` can end it. With ``MORE`` the first position is
         one that the block reaches at least.
         """
-        newline = self._delimiter.newline
+        newline, size = self._delimiter.newline, len(text)
         if text.startswith(newline, begin):
             return Found.DATA, begin, begin + len(newline)
-        end = text.find(newline + newline, again)
+        # What ends the block is near, as a rule: looking for both ends through
+        # all of the text, again for each part, would be quadratic.
+        window = again + _WINDOW
+        while True:
+            found, end, after = self._look(text, again, min(window, size))
+            if found is not Found.MORE or window >= size:
+                break
+            window += window - again
+        if found is Found.MORE:
+            # The last bytes may be a part of what ends the block.
+            end = size - self._delimiter.longest
+        return found, end, after
+
+    def _look(
+        self, text: bytes | bytearray, again: int, stop: int
+    ) -> tuple[Found, int, int]:
+        """The first end of the block between ``again`` and ``stop``."""
+        blank = self._delimiter.blank
+        end = text.find(blank, again, stop)
         if self._loose_ends:
             line = self._delimiter.line
-            stop = end if end >= 0 else len(text)
+            stop = end if end >= 0 else stop
             while (hit := text.find(line, again, stop)) >= 0:
                 found, after = self._delimiter.classify(text, hit + len(line))
                 if found in (Found.OPEN, Found.CLOSE):
                     return found, hit, after
                 again = hit + 1
         if end >= 0:
-            return Found.DATA, end, end + 2 * len(newline)
-        # The last bytes may be a part of what ends the block.
-        return Found.MORE, len(text) - self._delimiter.longest, 0
+            return Found.DATA, end, end + len(blank)
+        return Found.MORE, 0, 0
 
     def _check_room(self, size: int) -> None:
         if size > self._admission.room:

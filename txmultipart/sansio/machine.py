@@ -22,8 +22,8 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from txmultipart.errors import LimitExceeded, MalformedMultipart, NotMultipart
-from txmultipart.limits import UNLIMITED, Limits
-from txmultipart.sansio.admission import Admission
+from txmultipart.limits import Limits
+from txmultipart.sansio.admission import Admission, Budget
 from txmultipart.sansio.boundary import declared_boundary
 from txmultipart.sansio.delimiter import Delimiter, DelimiterScanner, Found
 from txmultipart.sansio.events import EndOfMultipart, Event, PartBegin, PartData
@@ -60,7 +60,13 @@ class BodyMachine:
     ``boundary`` is empty if it is to be read off the body.
     """
 
-    def __init__(self, boundary: bytes, profile: Profile, limits: Limits) -> None:
+    def __init__(
+        self,
+        boundary: bytes,
+        profile: Profile,
+        limits: Limits,
+        budget: Budget | None = None,
+    ) -> None:
         self.profile = profile
         self.limits = limits
         self.state = State.PREAMBLE
@@ -69,11 +75,10 @@ class BodyMachine:
         #: What was tolerated, in order, at most ``MAX_ANOMALIES`` records.
         self.anomalies: list[Anomaly] = []
         self._boundary = boundary
-        self._max_body = UNLIMITED if profile.endless else limits.max_body_size
         self._events: list[Event] = []
         self._base = 0  # the offset of the first byte of the chunk under way
         self._unusual = -1  # the chunk that ends here was searched for small parts
-        self._admission = Admission(profile, limits)
+        self._admission = Admission(profile, limits, budget)
         # The readers of the states; the delimiter is known when its first line is.
         self._opening: PreambleReader | None = None
         self._delimiter: Delimiter
@@ -99,7 +104,7 @@ class BodyMachine:
         self._plain = 0
         # Parts as small as the chunks are rarely go on for a whole one.
         if self.state is State.BODY and self._part_start < self._base:
-            room = min(self._part_left, self._max_body - self.received)
+            room = min(self._part_left, self.limits.max_body_size - self.received)
             self._plain = room - len(self._scanner.held)
 
     def _may_hurry(self, size: int) -> bool:

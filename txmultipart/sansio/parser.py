@@ -12,7 +12,8 @@ from txmultipart.errors import (
     MultipartError,
     TruncatedMultipart,
 )
-from txmultipart.limits import Limits
+from txmultipart.limits import ENDLESS, Limits
+from txmultipart.sansio.admission import Budget
 from txmultipart.sansio.boundary import declared_boundary
 from txmultipart.sansio.delimiter import MAX_PADDING, Found
 from txmultipart.sansio.events import Event, PartData
@@ -38,6 +39,10 @@ class MultipartParser(BodyMachine):
     ``receive_data``, and call ``receive_eof`` when the input has ended: only
     then is it known to be whole.
 
+    ``limits`` are ``ENDLESS`` by default for ``REPLACE``, and ``Limits()`` for
+    the others. A parser of a nested multipart is given the ``budget`` of the one
+    around it.
+
     Raises ``NotMultipart`` for a boundary that cannot be used, ``LimitExceeded``
     for one that is too long.
     """
@@ -47,11 +52,13 @@ class MultipartParser(BodyMachine):
         boundary: bytes | str,
         *,
         profile: Profile = FORM_DATA,
-        limits: Limits = _DEFAULT_LIMITS,
+        limits: Limits | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        limits = limits or (ENDLESS if profile.endless else _DEFAULT_LIMITS)
         sniffed = profile.endless and not boundary
         raw = b"" if sniffed else declared_boundary(boundary, limits)
-        super().__init__(raw, profile, limits)
+        super().__init__(raw, profile, limits, budget)
         self._error: MultipartError | None = None
         self._eof = False
 
@@ -59,6 +66,11 @@ class MultipartParser(BodyMachine):
     def parts(self) -> int:
         """How many parts have begun so far."""
         return self._admission.parts
+
+    @property
+    def budget(self) -> Budget:
+        """What may still come, to be shared with nested multiparts."""
+        return self._admission.budget
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that ``data``, the next bytes of the body, completes.
@@ -79,11 +91,11 @@ class MultipartParser(BodyMachine):
                 return self._take_seam(data, end)
         self._check_usable()
         data = bytes(data)
-        room = self._max_body - self.received
+        room = self.limits.max_body_size - self.received
         try:
             self._run(data[:room])
             if len(data) > room:
-                bound = self._max_body
+                bound = self.limits.max_body_size
                 raise LimitExceeded("max_body_size", bound, offset=bound)
         except MultipartError as error:
             raise self._failed(error) from None
