@@ -1,7 +1,5 @@
-"""Receive a form and save its files: with await at /await, with callbacks at /callbacks.
-
-python examples/receive.py FOLDER [ENDPOINT]
-"""
+"""Save the files of a form, with await at /await, with callbacks at /callbacks:
+python examples/receive.py FOLDER [ENDPOINT]"""
 
 import sys
 from pathlib import Path
@@ -11,7 +9,7 @@ from twisted.web.resource import Resource
 
 from txmultipart import FileSink, MultipartResource, StreamingSite
 
-FOLDER = Path(sys.argv[1])
+FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else sys.exit(__doc__))
 
 
 class Await(MultipartResource):

@@ -1,7 +1,4 @@
-"""Upload a file in a form with treq, first with await, then with callbacks.
-
-python examples/upload.py URL FILE
-"""
+"""Upload a file in a form with treq: python examples/upload.py URL FILE"""
 
 import sys
 from pathlib import Path
@@ -13,7 +10,7 @@ from twisted.internet.task import react
 from txmultipart import FormData
 
 
-def form(path):
+def make_form(path):
     form = FormData(progress=lambda sent, total, part: print(f"{sent} of {total}"))
     form.add_field("title", path.stem)
     form.add_file("file", path)
@@ -21,14 +18,16 @@ def form(path):
 
 
 async def upload(url, path):
-    body = form(path)
+    body = make_form(path)
     response = await treq.post(url, data=body, headers=body.headers)
     return await response.text()
 
 
 def upload_with_callbacks(url, path):
-    body = form(path)
-    return treq.post(url, data=body, headers=body.headers).addCallback(treq.text_content)
+    body = make_form(path)
+    return treq.post(url, data=body, headers=body.headers).addCallback(
+        treq.text_content
+    )
 
 
 def main(reactor, url, path):
@@ -37,4 +36,4 @@ def main(reactor, url, path):
     return done.addCallback(print)
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

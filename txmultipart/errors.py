@@ -7,8 +7,12 @@
     │   └── TruncatedMultipart 400 the input ended before its close delimiter
     ├── NotMultipart         415   the Content-Type is not a usable multipart
     ├── LimitExceeded    413, 431  a bound of ``Limits`` was passed; ``.limit`` names it
+    ├── PartRejected     4xx, 5xx  whoever decides about parts refused one
+    ├── StorageError    507, 5xx   what was received could not be stored
     ├── PayloadError         500   something we were asked to send broke its promise
     └── MisuseError          500   the API was called in a way it does not allow
+        ├── BodyDropped      500   a body is read on after its request was answered
+        └── ContentNotHere   500   request.content is read while the body streams
     UploadAborted            400   the peer went away while its body was under way
 
 No error text holds bytes of a body: texts end up in logs and in answers to
@@ -30,17 +34,19 @@ HEADER_LIMITS = frozenset(
     }
 )
 
-#: Who has to change something: the ``sender`` of the bytes, or the ``caller`` of this API.
-Fault = Literal["sender", "caller"]
+#: Who has to change something: the ``sender`` of the bytes, the ``receiver`` whose disk
+#: takes no more, or the ``caller`` of this API, whose mistake is nobody else's business.
+Fault = Literal["sender", "receiver", "caller"]
 
 
 class MultipartError(Exception):
     """Something is wrong with a multipart body or with how it was handled.
 
-    ``code`` is a short fixed word for programs, ``offset`` counts the bytes
-    of input before the problem (0 where no input is concerned), ``part`` is
-    the number of the part concerned, counted from 1 (0: none), and
-    ``http_status`` is what a server should answer with.
+    ``code`` is a short fixed word for programs and ``message`` a sentence for
+    people, ``offset`` counts the bytes of input before the problem, or before
+    the header block that has it (0 where no input is concerned), ``part`` is
+    the number of the part concerned, counted from 1 (0: none), ``http_status``
+    is what a server should answer with, and ``fault`` who has to change something.
     """
 
     code: str = "multipart-error"
@@ -55,6 +61,10 @@ class MultipartError(Exception):
         self.code = code or self.code
         self.offset = offset
         self.part = part
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Whatever arguments a subclass takes: copying and pickling must work.
+        return _restored, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         where = f"part {self.part}, " if self.part else ""
@@ -101,6 +111,26 @@ class LimitExceeded(MultipartError):
             self.http_status = 431
 
 
+class PartRejected(MultipartError):
+    """A part was refused at its headers; see ``Reject``."""
+
+    code = "rejected"
+
+    def __init__(
+        self, status: int, message: str, *, code: str = "", part: int = 0
+    ) -> None:
+        super().__init__(message, code=code, part=part)
+        self.http_status = status
+
+
+class StorageError(MultipartError):
+    """What was received could not be stored; ``__cause__`` is what the system said."""
+
+    code = "storage"
+    http_status = 507
+    fault = "receiver"
+
+
 class PayloadError(MultipartError):
     """A thing to be sent failed, or gave more or fewer bytes than it promised."""
 
@@ -117,6 +147,18 @@ class MisuseError(MultipartError):
     fault = "caller"
 
 
+class BodyDropped(MisuseError):
+    """The request was answered before its body had ended, and its rest was dropped."""
+
+    code = "body-dropped"
+
+
+class ContentNotHere(MisuseError):
+    """``request.content`` was asked for while the body is still to come."""
+
+    code = "content-not-here"
+
+
 class UploadAborted(Exception):
     """The peer went away before its whole body had arrived.
 
@@ -127,9 +169,24 @@ class UploadAborted(Exception):
 
     code = "upload-aborted"
     http_status = 400
+    fault: ClassVar[Fault] = "sender"
+    part = 0
 
     def __init__(self, received: int = 0, reason: BaseException | None = None) -> None:
-        super().__init__(f"the peer went away after {received} bytes of its body")
+        self.message = f"the peer went away after {received} bytes of its body"
+        super().__init__(self.message)
         self.received = received
         self.offset = received
         self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[Exception], args: tuple[object, ...], state: dict[str, object]
+) -> Exception:
+    """An error as it was, without calling its constructor."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error

@@ -16,9 +16,10 @@ from zope.interface import Attribute, Interface
 class ISink(IConsumer):
     """A consumer that keeps what it is given, and so has an end worth waiting for.
 
-    After the last ``write`` and ``unregisterProducer`` exactly one of
-    ``finish`` and ``fail`` is called. A sink that cannot go on calls its
-    producer's ``stopProducing`` and lets ``finish`` fail with the reason.
+    After the last ``write`` either ``unregisterProducer`` is called and then
+    ``finish``, or ``fail`` and then ``unregisterProducer``. A sink that cannot
+    go on calls its producer's ``stopProducing`` and lets ``finish`` fail with
+    the reason.
     """
 
     def finish() -> Deferred[None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from tests.web.wire import BOUNDARY, form, part
@@ -15,8 +15,8 @@ from txmultipart import (
     LimitExceeded,
     Limits,
     MalformedMultipart,
-    MisuseError,
     MultipartReader,
+    StorageError,
     UploadAborted,
 )
 from txmultipart.app.inbox import Inbox, Stored
@@ -221,6 +221,14 @@ class TestClose:
         assert names(tmp_path) == set()
         body.write(content)
         body.unregisterProducer()
-        with pytest.raises((CancelledError, MisuseError)):
+        with pytest.raises(StorageError) as caught:
             await taking
+        assert (caught.value.code, caught.value.http_status) == ("stopping", 503)
+        assert names(tmp_path) == set()
+
+    async def test_none_begins_any_more(self, tmp_path: Path) -> None:
+        inbox = inbox_at(tmp_path)
+        await inbox.close()
+        with pytest.raises(StorageError, match="stops"):
+            await inbox.take(BodyReader(), "a")
         assert names(tmp_path) == set()

@@ -27,7 +27,7 @@ from tests.app.serving import (
 )
 from tests.peers import peer
 from txmultipart.app import main, send
-from txmultipart.app.main import Options
+from txmultipart.app.main import CommandOptions as Options
 
 
 class Reactor(MemoryReactorClock):
@@ -86,8 +86,8 @@ class TestOptions:
         ("line", "complaint"),
         [
             ((), "say what to do: serve or send"),
-            (("serve",), "Wrong number of arguments"),
-            (("serve", "a", "b"), "Wrong number of arguments"),
+            (("serve",), "say which one folder"),
+            (("serve", "a", "b"), "say which one folder"),
             (("dance",), "Unknown command: dance"),
             (("serve", "/dev/null"), "File exists"),
             (("serve", "--nonsense", "x"), "nonsense"),
@@ -124,9 +124,9 @@ class TestInPieces:
         assert reactor.hasStopped
 
     def test_send(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        seen: list[send.Options] = []
+        seen: list[send.SendOptions] = []
 
-        def run(options: send.Options) -> int:
+        def run(options: send.SendOptions) -> int:
             seen.append(options)
             return 3
 

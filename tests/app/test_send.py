@@ -15,7 +15,8 @@ from twisted.web.client import ResponseFailed
 from tests.app.serving import Serving
 from txmultipart import FormData, MisuseError
 from txmultipart.app import send
-from txmultipart.app.send import Options, add_field
+from txmultipart.app.send import SendOptions as Options
+from txmultipart.app.send import add_field
 
 URL = "http://example.test/"
 
@@ -267,3 +268,27 @@ def _react(begin: Any, arguments: Any) -> None:
 )
 def test_the_reason(error: Exception, reason: str) -> None:
     assert send._reason(error) == reason
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("http://[::1", "-F", "a=b"),
+        ("http://x/", "-F", "a=b", "-H", "X y: a"),
+        ("http://x/", "-F", "a=b", "-H", "Content-Length: 1"),
+        ("http://x/", "-F", "a=b", "-H", "transfer-encoding: chunked"),
+    ],
+)
+def test_what_would_be_no_request_is_a_mistake(words: tuple[str, ...]) -> None:
+    with pytest.raises(usage.UsageError):
+        Options().parseOptions(words)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_not_steered(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    send._show("a\x1b]0;title\x07\tb\n")
+    shown = "a\ufffd]0;title\ufffd\tb\n" if terminal else "a\x1b]0;title\x07\tb\n"
+    assert capsys.readouterr().out == shown

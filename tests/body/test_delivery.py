@@ -37,7 +37,9 @@ from tests.body.doubles import (
     MIXED_TYPE,
     Downstream,
     Outcome,
+    RecordingSink,
     Upstream,
+    error_of,
     multipart,
     next_of,
     value_of,
@@ -49,7 +51,9 @@ from txmultipart.body.delivery import (
     get_body,
     stored_body,
 )
+from txmultipart.body.file_sink import FileSink
 from txmultipart.body.reader import MultipartReader
+from txmultipart.body.sinks import MemorySink
 from txmultipart.body.writer import FormData, MultipartWriter
 from txmultipart.errors import (
     LimitExceeded,
@@ -57,6 +61,7 @@ from txmultipart.errors import (
     MisuseError,
     NotMultipart,
     PayloadError,
+    UploadAborted,
 )
 from txmultipart.limits import Limits
 
@@ -118,6 +123,26 @@ def test_a_stored_body_that_is_stopped_has_nothing_to_close() -> None:
     body = stored_body(content := io.BytesIO(b"abc"))
     body._producer.stopProducing()
     assert not content.closed
+
+
+async def test_a_stored_body_whose_file_is_closed_was_aborted() -> None:
+    """Twisted closes it when the connection is lost."""
+    body = stored_body(content := io.BytesIO(b"x" * 200_000))
+    assert len(await body.read_chunk()) == 65536
+    content.close()
+    with pytest.raises(UploadAborted) as caught:
+        await body.write_to(Downstream())
+    assert caught.value.received % 65536 == 0
+    assert caught.value.received > 0
+
+
+async def test_a_stored_body_whose_file_was_closed_before() -> None:
+    content = io.BytesIO(b"abc")
+    content.close()
+    body = stored_body(content)
+    assert body.length is None
+    with pytest.raises(UploadAborted):
+        await body.read()
 
 
 async def test_a_reader_of_a_stock_request() -> None:
@@ -256,6 +281,108 @@ def test_a_protocol_without_a_reason_was_closed() -> None:
     read = Outcome(body.read())
     protocol.connectionLost()
     assert isinstance(read.error, ConnectionDone)
+    assert isinstance(error_of(protocol.done), ConnectionDone)
+
+
+def delivered(sink: Any) -> tuple[Response, Outcome[None]]:
+    response = Response()
+    return response, Outcome(deliver_response(response, sink))  # type: ignore[arg-type]
+
+
+def test_a_sink_is_finished_at_the_end() -> None:
+    response, done = delivered(sink := RecordingSink())
+    response.protocol.dataReceived(b"abc")
+    assert not done.fired
+    response.end(ResponseDone())
+    assert done.value is None
+    assert sink.calls == ["register", "unregister", "finish"]
+
+
+async def test_a_response_is_saved(tmp_path: Path) -> None:
+    response = Response()
+    done = deliver_response(response, FileSink(tmp_path / "a"))  # type: ignore[arg-type]
+    response.protocol.dataReceived(b"abc")
+    response.end(ResponseDone())
+    await done
+    assert (tmp_path / "a").read_bytes() == b"abc"
+
+
+def test_what_a_sink_cannot_finish_is_told() -> None:
+    response, done = delivered(RecordingSink(OSError("disk full")))
+    response.end(ResponseDone())
+    assert str(done.error) == "disk full"
+
+
+def test_a_response_that_breaks_undoes_the_sink() -> None:
+    response, done = delivered(sink := RecordingSink())
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert isinstance(done.error, ResponseFailed)
+    assert sink.calls == ["register", "fail", "unregister"]
+
+
+@pytest.mark.parametrize("reason", [None, OSError("disk full")])
+def test_a_sink_that_stops_closes_the_connection(reason: Exception | None) -> None:
+    response, done = delivered(sink := RecordingSink(reason))
+    sink.producer.stopProducing()
+    assert response.transport.calls == ["stop"]
+    response.protocol.dataReceived(b"too late")
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert isinstance(done.error, OSError if reason else CancelledError)
+    assert sink.calls == ["register", "unregister", "finish"]
+
+
+def test_what_a_sinks_write_raises_closes_the_connection() -> None:
+    response, done = delivered(MemorySink(2))
+    response.protocol.dataReceived(b"abc")
+    response.protocol.dataReceived(b"d")
+    assert response.transport.calls == ["stop"]
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert isinstance(done.error, LimitExceeded)
+
+
+def test_to_cancel_a_delivery_gives_the_response_up() -> None:
+    response, done = delivered(sink := RecordingSink())
+    done.deferred.cancel()
+    assert response.transport.calls == ["stop"]
+    assert isinstance(done.error, CancelledError)
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert sink.calls == ["register", "fail", "unregister"]
+    done.deferred.cancel()
+
+
+def test_to_cancel_a_delivery_that_was_stopped_changes_nothing() -> None:
+    response, done = delivered(sink := RecordingSink())
+    sink.producer.stopProducing()
+    done.deferred.cancel()
+    assert response.transport.calls == ["stop"]
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert sink.calls == ["register", "unregister", "finish"]
+
+
+@pytest.mark.parametrize(("length", "known"), [(7, 7), (UNKNOWN_LENGTH, None)])
+def test_a_response_is_read_raw_too(length: Any, known: int | None) -> None:
+    response: Any = Response(content_type=None)
+    response.length = length
+    body = BodyReader.from_response(response, limits=Limits(max_memory=3))
+    assert body.length == known
+    read = Outcome(body.read())
+    response.protocol.dataReceived(b"abc")
+    response.end(ResponseDone())
+    assert read.value == b"abc"
+
+
+@pytest.mark.parametrize(("length", "known"), [(7, 7), (UNKNOWN_LENGTH, None)])
+def test_a_reader_knows_the_length_of_its_response(length: Any, known: Any) -> None:
+    response: Any = Response()
+    response.length = length
+    assert MultipartReader.from_response(response).length == known
+
+
+def test_a_raw_response_that_breaks_tells_whoever_reads() -> None:
+    response: Any = Response()
+    read = Outcome(BodyReader.from_response(response).read())
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert isinstance(read.error, ResponseFailed)
 
 
 # Over the wire -----------------------------------------------------------------------

@@ -17,17 +17,9 @@ from twisted.python.failure import Failure
 
 from tests.body.doubles import FaultyOS, Outcome, Threads, Upstream, untimed
 from tests.guard import LoggedErrors
-from txmultipart.body import file_sink
-from txmultipart.body.file_sink import (
-    BATCH,
-    HIGH,
-    PATIENCE,
-    SLOW,
-    Collision,
-    FileSink,
-    State,
-    write_all,
-)
+from txmultipart.body import batch_sink, file_sink
+from txmultipart.body.batch_sink import BATCH, HIGH, PATIENCE, SLOW, write_all
+from txmultipart.body.file_sink import Collision, FileSink, State
 from txmultipart.body.stream import ByteStream
 from txmultipart.errors import MisuseError
 
@@ -39,7 +31,8 @@ BLOCK = b"x" * BATCH
 def threads(monkeypatch: pytest.MonkeyPatch) -> Threads:
     """Worker threads that work when the test says so."""
     threads = Threads()
-    monkeypatch.setattr(file_sink, "deferToThread", threads)
+    for module in (batch_sink, file_sink):
+        monkeypatch.setattr(module, "deferToThread", threads)
     return threads
 
 
@@ -49,7 +42,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FaultyOS]:
 
     def install(*fault: Any) -> FaultyOS:
         faulty = FaultyOS(*fault)
-        monkeypatch.setattr(file_sink, "os", faulty)
+        for module in (batch_sink, file_sink):
+            monkeypatch.setattr(module, "os", faulty)
         return faulty
 
     return install
@@ -67,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             now += durations.pop(0) if durations else 0.0
             yield now
 
-    monkeypatch.setattr(file_sink, "perf_counter", ticks().__next__)
+    monkeypatch.setattr(batch_sink, "perf_counter", ticks().__next__)
     return durations
 
 
@@ -178,12 +172,14 @@ def test_any_order_of_inputs_ends_whole_or_not_there(
     acts: list[str], collision: Collision, fault: str
 ) -> None:
     threads = Threads()
+    disk = FaultyOS(fault, errno.EIO)
     with (
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(file_sink, "deferToThread", threads)
-        patch.setattr(file_sink, "os", disk := FaultyOS(fault, errno.EIO))
+        for module in (batch_sink, file_sink):
+            patch.setattr(module, "deferToThread", threads)
+            patch.setattr(module, "os", disk)
         path = Path(folder, "a")
         sink, outcomes = begun(path, collision=collision), list[Outcome[None]]()
         written = b""
@@ -411,7 +407,8 @@ def test_a_fallback_that_fails_takes_its_place_away(
         def link(self, *args: object) -> None:
             raise OSError(errno.EPERM, "no links here")
 
-    monkeypatch.setattr(file_sink, "os", NoLinks("replace", errno.EIO))
+    for module in (batch_sink, file_sink):
+        monkeypatch.setattr(module, "os", NoLinks("replace", errno.EIO))
     sink = begun(tmp_path / "a")
     outcome = end(sink)
     threads.run()
@@ -652,7 +649,8 @@ def test_a_write_may_take_less_than_all(pieces: list[bytes]) -> None:
         tempfile.TemporaryFile() as file,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(file_sink, "os", SparingOS())
+        for module in (batch_sink, file_sink):
+            patch.setattr(module, "os", SparingOS())
         write_all(file.fileno(), pieces)
         file.seek(0)
         assert file.read() == b"".join(pieces)

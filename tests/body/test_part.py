@@ -149,6 +149,14 @@ def test_form() -> None:
     assert value_of(part(b"").form()) == []
 
 
+def test_a_form_has_no_more_pairs_than_a_body_has_parts() -> None:
+    limits = Limits(max_parts=3)
+    assert len(value_of(part(b"a&b&c", limits=limits).form())) == 3
+    error = error_of(part(b"a&b&c&d", limits=limits).form())
+    assert isinstance(error, LimitExceeded)
+    assert error.limit == "max_parts"
+
+
 # Bounds ------------------------------------------------------------------------------
 
 Read = Callable[[BodyPart], Deferred[Any]]

@@ -19,10 +19,11 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.body.doubles import Downstream
-from txmultipart.body.payloads import DEFAULT_TYPE, Payload, payload_of
+from txmultipart.body.payload import DEFAULT_TYPE, Payload
+from txmultipart.body.payloads import payload_of
 from txmultipart.body.producer import RawBody
 from txmultipart.body.sources import BytesSource
-from txmultipart.body.writer import MultipartWriter
+from txmultipart.body.writer import FormData, MultipartWriter
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import IPayload, Source
 
@@ -184,7 +185,7 @@ def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         payload_of(tmp_path / "none")
 
 
-@pytest.mark.parametrize("thing", [7, None, object()], ids=repr)
+@pytest.mark.parametrize("thing", [7, None, object(), {"a": b"b"}], ids=repr)
 def test_what_cannot_be_sent(thing: object) -> None:
     with pytest.raises(MisuseError, match=f"a {type(thing).__name__} cannot be sent"):
         payload_of(thing)
@@ -223,6 +224,16 @@ async def test_ones_own_types_can_be_adapted() -> None:
         writer.append(Point(), {"X": "y"})
     assert await writer.as_bytes() == (
         b"--b\r\nContent-Type: x/point\r\nX: y\r\n\r\n1,2\r\n--b--\r\n"
+    )
+
+
+async def test_what_is_adapted_is_coded_too_and_keeps_its_type_in_a_form() -> None:
+    form = FormData("b")
+    form.add_field("p", Point(), headers={"Content-Transfer-Encoding": "base64"})
+    assert (form.length, form.replayable) == (len(await form.as_bytes()), True)
+    assert await form.as_bytes() == (
+        b'--b\r\nContent-Disposition: form-data; name="p"\r\nContent-Type: x/point\r\n'
+        b"Content-Transfer-Encoding: base64\r\n\r\nMSwy\r\n--b--\r\n"
     )
 
 

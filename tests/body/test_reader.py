@@ -27,8 +27,10 @@ from tests.body.doubles import (
     untimed,
     value_of,
 )
+from txmultipart.body.body_type import read_content_type
+from txmultipart.body.handout import State
 from txmultipart.body.part import BodyPart
-from txmultipart.body.reader import MultipartReader, State, read_content_type
+from txmultipart.body.reader import MultipartReader
 from txmultipart.body.stream import ByteStream
 from txmultipart.errors import (
     LimitExceeded,
@@ -42,7 +44,7 @@ from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
 from txmultipart.sansio.profiles import FORM_DATA, MIME, REPLACE
 
-BETWEEN, OPEN, SKIPPED, OVER = State
+BETWEEN, DECIDING, OPEN, SKIPPED, OVER = State
 BEGIN = b'--b\r\nContent-Disposition: form-data; name="n"\r\n\r\n'
 CLOSE = b"--b--\r\n"
 WHOLE = multipart(("x", b"1"), ("y", b""), ("z", b"333"))

@@ -16,8 +16,10 @@ from twisted.internet.defer import Deferred, execute, succeed
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from tests.body.doubles import Outcome, Upstream, cut, next_of, untimed, value_of
-from txmultipart.body import file_sink, sources
+from txmultipart.body import batch_sink, file_sink, sources
+from txmultipart.body.live import LivePayload
 from txmultipart.body.part import BodyPart
+from txmultipart.body.producer import RawBody
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.sinks import HashSink, MemorySink, TeeSink
 from txmultipart.body.writer import FormData, MultipartWriter
@@ -31,7 +33,8 @@ def folder() -> Iterator[Path]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sources, "deferToThread", execute)
-        patch.setattr(file_sink, "deferToThread", execute)
+        for module in (batch_sink, file_sink):
+            patch.setattr(module, "deferToThread", execute)
         yield Path(name)
 
 
@@ -62,6 +65,14 @@ def as_nested(content: bytes, home: Path) -> MultipartWriter:
     return writer
 
 
+def as_live(content: bytes, home: Path) -> LivePayload:
+    payload = LivePayload()
+    for piece in in_few(content):
+        payload.write(piece)
+    payload.finish()
+    return payload
+
+
 class Pieces:
     """Content piece by piece, now or later."""
 
@@ -89,6 +100,8 @@ SENT: dict[str, Send] = {
     "async iterable": lambda content, home: Pieces(content),
     "received part": as_part,
     "nested writer": as_nested,
+    "live": as_live,
+    "raw body": lambda content, home: RawBody(content),
 }
 
 
@@ -284,3 +297,36 @@ def test_a_relay_passes_every_part_on(drawn: Drawn) -> None:
         passed = Outcome(Deferred.fromCoroutine(relay())).value
         for (kind, content, _), got in zip(drawn, passed, strict=True):
             assert got == expected(kind, content) or kind == "nested writer"
+
+
+# Codings -----------------------------------------------------------------------------
+
+contents = st.binary(max_size=3000) | st.binary(max_size=9).map(lambda data: data * 999)
+applied = st.fixed_dictionaries(
+    {},
+    optional={
+        "Content-Encoding": st.sampled_from(
+            ["identity", "gzip", "deflate", "br", "zstd", "deflate, gzip"]
+        ),
+        "Content-Transfer-Encoding": st.sampled_from(
+            ["7bit", "8bit", "binary", "base64", "quoted-printable"]
+        ),
+    },
+)
+
+
+@untimed
+@given(contents, applied, st.lists(st.integers(1, 300), max_size=4))
+def test_what_a_writer_codes_a_reader_decodes(
+    content: bytes, headers: dict[str, str], sizes: list[int]
+) -> None:
+    writer = MultipartWriter()
+    writer.append(content, headers)
+    reader = MultipartReader(writer.content_type)
+    asked = Outcome(reader.next_part())
+    for piece in cut(value_of(writer.as_bytes()), sizes):
+        reader.write(piece)
+    reader.unregisterProducer()
+    part = asked.value
+    assert part is not None
+    assert value_of(part.read(decode=True)) == content

@@ -500,6 +500,20 @@ def test_cancelling_while_the_sink_finishes_gives_one_outcome() -> None:
     assert len(written.results) == 1
 
 
+def test_cancelling_while_a_sink_undoes_tells_what_broke_the_source() -> None:
+    """Frameworks cancel a handler whose peer has gone, which is what it should hear."""
+    rig, undoing = Rig(), Deferred[None]()
+    sink = RecordingSink()
+    sink.fail = lambda failure: undoing  # type: ignore[method-assign]
+    written = Outcome(rig.stream.write_to(sink))
+    rig.fail()
+    assert not written.fired
+    written.deferred.cancel()
+    assert isinstance(written.error, Broken)
+    undoing.callback(None)
+    assert len(written.results) == 1
+
+
 def test_what_the_consumers_write_raises_leaves_the_rest_unread() -> None:
     rig = Rig()
     written = Outcome(rig.stream.write_to(MemorySink(5)))

@@ -9,12 +9,22 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface.verify import verifyObject
 
-from tests.body.doubles import Downstream, Outcome, error_of, next_of, value_of
-from txmultipart.body.payloads import Payload, payload_of
+from tests.body.doubles import (
+    Downstream,
+    Outcome,
+    error_of,
+    next_of,
+    untimed,
+    value_of,
+)
+from txmultipart.body.payload import Payload
+from txmultipart.body.payloads import payload_of
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.sources import BytesSource
 from txmultipart.body.writer import FormData, MultipartWriter
@@ -137,6 +147,133 @@ def test_what_was_received_can_be_sent_on() -> None:
     writer.append(next_of(reader))
     assert b"\r\n\r\ncontent\r\n" in written(writer)
     assert not writer.replayable
+
+
+# What is nested ----------------------------------------------------------------------
+
+
+def test_what_is_nested_may_grow_until_sending_begins() -> None:
+    inner, outer = MultipartWriter(boundary="i"), MultipartWriter(boundary="o")
+    payload = outer.append(inner)
+    inner.append(b"a")
+    deep = MultipartWriter(boundary="d")
+    inner.append(deep)
+    deep.append(b"b")
+    length = outer.length
+    assert payload.length == inner.length
+    assert len(written(outer)) == length
+    for writer in (inner, deep):
+        with pytest.raises(MisuseError, match="after sending had begun"):
+            writer.append(b"late")
+    assert len(written(outer)) == length
+
+
+def test_what_is_nested_says_whether_it_can_be_sent_again_when_asked() -> None:
+    inner, outer = MultipartWriter(), MultipartWriter()
+    outer.append(b"first")
+    outer.append(inner)
+    assert outer.replayable
+    inner.append(b"first")
+    inner.append(iter([b"once"]))
+    assert not outer.replayable
+    assert outer.length == UNKNOWN_LENGTH
+    written(outer)
+    with pytest.raises(PayloadError) as caught:
+        outer.startProducing(cast(Any, consumer := Downstream()))
+    assert (caught.value.code, consumer.data) == ("consumed", b"")
+
+
+def test_a_bad_header_of_a_nested_part_is_told_before_the_first_byte() -> None:
+    inner, outer = MultipartWriter(), MultipartWriter()
+    outer.append(inner)
+    inner.append(b"", {"Content-Encoding": "rot13"})
+    with pytest.raises(MisuseError):
+        outer.startProducing(cast(Any, consumer := Downstream()))
+    assert consumer.data == b""
+    # Nothing was sent, so it can still be put right.
+    inner.parts[0].headers.removeHeader("Content-Encoding")
+    inner.append(b"more")
+    assert len(written(outer)) == outer.length
+
+
+def test_a_writer_is_never_a_part_of_itself() -> None:
+    one, two, three = (MultipartWriter() for _ in range(3))
+    two.append(b"")
+    two.append(three)
+    one.append(two)
+    for writer, content in ((one, one), (three, one), (two, one), (three, two)):
+        with pytest.raises(MisuseError, match="part of itself"):
+            writer.append(content)
+    assert len(three.parts) == 0
+    # Twice side by side is something else.
+    one.append(two)
+    assert written(one).count(written(two)) == 2
+
+
+def test_deep_nesting_is_measured_once() -> None:
+    outer = MultipartWriter()
+    outer.append(b"")
+    for _ in range(40):
+        inner, outer = outer, MultipartWriter()
+        outer.append(inner)
+    assert outer.length == len(written(outer))
+
+
+def test_a_part_that_says_its_own_length() -> None:
+    writer = MultipartWriter(boundary="b")
+    writer.append(b"abc", {"Content-Length": "3"})
+    with_header = writer.length
+    assert with_header == len(written(writer))
+    writer.parts[0].headers.removeHeader("Content-Length")
+    assert with_header - int(writer.length) == len("Content-Length: 3\r\n")
+    assert writer.length == len(written(writer))
+
+
+def test_a_disposition_that_was_given_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"")
+    payload = payload_of(tmp_path / "a")
+    payload.set_content_disposition("inline", filename="b")
+    MultipartWriter().append(payload)
+    assert disposition(payload) == 'inline; filename="b"'
+
+
+codings = st.sampled_from(
+    [
+        {},
+        {"Content-Encoding": "identity"},
+        {"Content-Transfer-Encoding": "base64"},
+        {"Content-Encoding": "gzip"},
+        {"Content-Transfer-Encoding": "quoted-printable"},
+    ]
+)
+#: Content of known and of unknown length, and what it is inside of.
+trees = st.recursive(
+    st.binary(max_size=200) | st.lists(st.binary(max_size=9), min_size=1, max_size=3),
+    lambda inner: st.tuples(st.lists(st.tuples(inner, codings), max_size=4)),
+    max_leaves=8,
+)
+
+
+def grown(tree: Any) -> Any:
+    """A writer for each tuple in ``tree``."""
+    if not isinstance(tree, tuple):
+        return tree
+    writer = MultipartWriter()
+    for inner, headers in tree[0]:
+        writer.append(grown(inner), headers)
+    return writer
+
+
+@untimed
+@given(trees)
+def test_a_length_is_exact_or_not_known(tree: Any) -> None:
+    writer = MultipartWriter()
+    writer.append(grown(tree))
+    length, whole = writer.length, written(writer)
+    assert length in (UNKNOWN_LENGTH, len(whole))
+    assert written(writer) == whole
+    known = all(isinstance(part.length, int) for part in writer.parts)
+    assert (length == UNKNOWN_LENGTH) is not known
 
 
 # FormData ----------------------------------------------------------------------------

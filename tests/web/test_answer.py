@@ -223,16 +223,10 @@ SENDERS_FAULT = {
 DISKS_FAULT = {
     "full": (errno.ENOSPC, 507, "disk-full"),
     "quota": (errno.EDQUOT, 507, "disk-full"),
-    "too-large": (errno.EFBIG, 413, "file-too-large"),
-    "unwritable": (errno.EACCES, 500, "folder-unwritable"),
-    "forbidden": (errno.EPERM, 500, "folder-unwritable"),
-    "read-only": (errno.EROFS, 500, "folder-unwritable"),
-    "missing": (errno.ENOENT, 500, "folder-missing"),
-    "no-folder": (errno.ENOTDIR, 500, "folder-missing"),
-    "taken": (errno.EEXIST, 409, "name-taken"),
 }
 
 OUR_FAULT = {
+    "a file of ours": OSError(errno.ENOENT, "secret", "/secret/path"),
     "bug": ZeroDivisionError("secret"),
     "misuse": MisuseError("secret"),
     "payload": PayloadError("secret"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,11 +15,32 @@ from txmultipart.body.incoming import Incoming
 from txmultipart.body.part import BodyPart
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.sinks import HashSink, LimitSink, TeeSink
-from txmultipart.errors import MalformedMultipart
+from txmultipart.errors import MalformedMultipart, MisuseError, StorageError
 from txmultipart.sansio.filenames import safe_filename
 
 # A name that goes up, or begins at a root or a drive, was meant to leave the folder.
 _LEAVES = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:")
+
+
+# What a disk or a folder refuses (RFC 4918 section 11.5 for 507).
+_FULL = (507, "disk-full", "the disk is full")
+_UNWRITABLE = (500, "folder-unwritable", "the folder cannot be written to")
+_BUSY = (503, "busy", "the server has too much to do")
+_MISSING = (500, "folder-missing", "the folder is not there")
+_REFUSALS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: (413, "file-too-large", "the file is too large for the disk"),
+    errno.EACCES: _UNWRITABLE,
+    errno.EPERM: _UNWRITABLE,
+    errno.EROFS: _UNWRITABLE,
+    errno.ENOENT: _MISSING,
+    errno.ENOTDIR: _MISSING,
+    errno.EMFILE: _BUSY,
+    errno.ENFILE: _BUSY,
+    errno.ENOMEM: _BUSY,
+    errno.EEXIST: (409, "name-taken", "every name with a counter is taken"),
+}
 
 
 class Stored(TypedDict):
@@ -67,9 +89,10 @@ class Inbox:
         """Store all of ``stream`` as a file.
 
         Raises ``MalformedMultipart`` for a filename that leads out of a folder,
-        ``LimitExceeded`` for too large a file, ``OSError`` for what the disk
-        refuses, and what broke the stream.
+        ``LimitExceeded`` for too large a file, ``StorageError`` for what the
+        disk refuses or when the service stops, and what broke the stream.
         """
+        self._check_open()
         if _LEAVES.search(filename):
             raise MalformedMultipart(
                 "a filename leads out of the folder", code="unsafe-filename"
@@ -80,9 +103,23 @@ class Inbox:
         try:
             limit = LimitSink(self.max_size, limit="max_part_size")
             await stream.write_to(TeeSink(limit, digest, file))
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise  # nothing that a sender could make sense of
+            raise storage_error(error) from error
+        except MisuseError:
+            self._check_open()  # the file was removed because the service stops
+            raise
         finally:
             self._files.discard(file)
         return _stored(name, filename, file.path.name, digest)
+
+    def _check_open(self) -> None:
+        """An upload that is under way when the service stops begins no new file."""
+        if self.closed:
+            problem = StorageError("the service stops", code="stopping")
+            problem.http_status = 503
+            raise problem
 
     async def _count(self, part: BodyPart) -> Stored:
         digest = HashSink()
@@ -100,6 +137,14 @@ class Inbox:
         self.closed = True
         stopped = Failure(CancelledError("the service stops"))
         return gatherResults([file.fail(stopped) for file in self._files])
+
+
+def storage_error(error: OSError) -> StorageError:
+    """What the system said, in words for a sender, with the HTTP status for it."""
+    status, code, message = _REFUSALS[error.errno or 0]
+    problem = StorageError(message, code=code)
+    problem.http_status = status
+    return problem
 
 
 def _stored(

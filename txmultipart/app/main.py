@@ -15,13 +15,16 @@ from txmultipart.app import send, service
 from txmultipart.app.options import AnyOrderOptions
 
 
-class ServeOptions(AnyOrderOptions, service.Options):
+class ServeOptions(AnyOrderOptions, service.InboxOptions):
     """What ``txmultipart serve`` takes."""
 
     synopsis = "DIR [options]"
 
-    def parseArgs(self, directory: str) -> None:  # type: ignore[override]
+    def parseArgs(self, *directories: str) -> None:
         """The folder stands without a dash; it is made if it is not there."""
+        if len(directories) != 1:
+            raise usage.UsageError("say which one folder to receive into")
+        (directory,) = directories
         try:
             Path(directory).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -29,13 +32,13 @@ class ServeOptions(AnyOrderOptions, service.Options):
         self["directory"] = directory
 
 
-class Options(usage.Options):
+class CommandOptions(usage.Options):
     """The whole command."""
 
     longdesc = "Receive uploads into a folder, or send one, streaming both ways."
     subCommands = (
         ("serve", None, ServeOptions, "Receive uploads over HTTP into a folder."),
-        ("send", None, send.Options, "Send a form or a file to a URL."),
+        ("send", None, send.SendOptions, "Send a form or a file to a URL."),
     )
 
     def getSynopsis(self) -> str:
@@ -51,7 +54,7 @@ class Options(usage.Options):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments``, or those of the process; ends by ``SystemExit``."""
-    options = Options()
+    options = CommandOptions()
     try:
         options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))
     except usage.UsageError as error:

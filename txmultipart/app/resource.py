@@ -14,7 +14,7 @@ from txmultipart.body.delivery import get_body
 from txmultipart.body.reader import MultipartReader
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import Limits
-from txmultipart.web.answer import answer, answer_error
+from txmultipart.web.answer import answer, answer_error, problem_body
 from txmultipart.web.resource import MultipartResource
 
 # No script, style or frame: the page needs none, whatever somebody makes of it.
@@ -32,7 +32,9 @@ class InboxResource(MultipartResource):
     def __init__(self, inbox: Inbox) -> None:
         super().__init__()
         self.inbox = inbox
-        self.limits = Limits(max_part_size=inbox.max_size)
+        # A form is not refused for the size of the one file that it may have.
+        body = max(Limits().max_body_size, 2 * inbox.max_size)
+        self.limits = Limits(max_part_size=inbox.max_size, max_body_size=body)
         self._page = files("txmultipart.app").joinpath("page.html").read_bytes()
 
     def render(self, request: Any) -> Any:
@@ -99,6 +101,4 @@ def _not_found(request: Any) -> bytes:
 
 
 def _refusal(request: Any, status: int, code: str, message: str) -> bytes:
-    request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"application/json")
-    return json.dumps({"error": code, "message": message}).encode("ascii") + b"\n"
+    return problem_body(request, status, {"error": code, "message": message})

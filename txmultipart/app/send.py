@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,15 +17,25 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from txmultipart.app.options import AnyOrderOptions
-from txmultipart.body.delivery import BodyReader, deliver_response
+from txmultipart.body.delivery import BodyReader
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.writer import FormData
 from txmultipart.errors import MisuseError
 from txmultipart.web.agent import MultipartAgent
 
+# With another value than the true one, two readers would see two requests.
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
 
-class Options(AnyOrderOptions):
-    """What ``txmultipart send`` takes; the grammar of ``-F`` and ``-T`` is curl's."""
+# All controls but tab and line feed (ISO 6429).
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class SendOptions(AnyOrderOptions):
+    """What ``txmultipart send`` takes.
+
+    ``-F`` and ``-T`` are those of curl for NAME=TEXT, NAME=@PATH, NAME=<PATH and
+    a path to send; curl's further forms are not known.
+    """
 
     synopsis = "URL (-F NAME=CONTENT)... | URL -T FILE [options]"
     longdesc = (
@@ -40,7 +51,11 @@ class Options(AnyOrderOptions):
 
     def parseArgs(self, url: str) -> None:  # type: ignore[override]
         """Where to send."""
-        if urlsplit(url).scheme not in ("http", "https"):
+        try:
+            known = urlsplit(url).scheme in ("http", "https")
+        except ValueError as error:
+            raise usage.UsageError(f"{url!r}: {error}") from None
+        if not known:
             raise usage.UsageError("a URL begins with http:// or https://")
         self["url"] = url
 
@@ -57,7 +72,12 @@ class Options(AnyOrderOptions):
         name, colon, value = header.partition(":")
         if not colon:
             raise usage.UsageError(f"-H needs NAME: VALUE, not {header!r}")
-        self["headers"].addRawHeader(name, value.strip())
+        if name.strip().lower() in _FRAMING:
+            raise usage.UsageError(f"{name} follows from what is sent")
+        try:
+            self["headers"].addRawHeader(name, value.strip())
+        except ValueError:
+            raise usage.UsageError(f"{name!r} is no name of a header") from None
 
     opt_H = opt_header
 
@@ -67,7 +87,7 @@ class Options(AnyOrderOptions):
             raise usage.UsageError("send takes either -F, several times, or -T once")
 
 
-def run(options: Options) -> int | str:
+def run(options: SendOptions) -> int | str:
     """Send, print the answer, and return what to exit with."""
     outcome: list[int | str] = []
 
@@ -80,7 +100,7 @@ def run(options: Options) -> int | str:
     return outcome[0] if outcome else "txmultipart: stopped"
 
 
-async def _send(reactor: Any, options: Options, outcome: list[int | str]) -> None:
+async def _send(reactor: Any, options: SendOptions, outcome: list[int | str]) -> None:
     try:
         method, url, body = _request(options)
         agent: Any = MultipartAgent(Agent(reactor))
@@ -89,18 +109,23 @@ async def _send(reactor: Any, options: Options, outcome: list[int | str]) -> Non
     except Exception as error:
         outcome.append(f"txmultipart: {_reason(error)}")
         return
-    sys.stdout.write(text.decode("utf-8", "replace"))
-    sys.stdout.flush()
+    _show(text.decode("utf-8", "replace"))
     outcome.append(0 if answer.code < 400 else 1)
 
 
+def _show(text: str) -> None:
+    """Print the answer; a terminal is not given what could steer it."""
+    if sys.stdout.isatty():
+        text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 async def _read(answer: IResponse) -> bytes:
-    body = BodyReader()
-    deliver_response(answer, body)
-    return await body.read()
+    return await BodyReader.from_response(answer).read()
 
 
-def _request(options: Options) -> tuple[bytes, str, BodyProducer]:
+def _request(options: SendOptions) -> tuple[bytes, str, BodyProducer]:
     progress = _show_progress if sys.stderr.isatty() else None
     if options["upload-file"] is None:
         form = FormData(progress=progress)

@@ -36,16 +36,14 @@ def _size(text: str) -> int:
     return int(text)
 
 
-class Options(usage.Options):
-    """What ``twist txmultipart`` takes."""
+class InboxOptions(usage.Options):
+    """How an inbox receives; where it puts things is said otherwise."""
 
-    synopsis = "[options]"
     longdesc = (
         "Receive uploads over HTTP, multipart forms (POST /) and raw bodies"
         " (PUT /name), and stream them into a folder."
     )
-    optParameters = (
-        ("directory", "d", ".", "The folder that files are put into."),
+    optParameters: tuple[tuple[object, ...], ...] = (
         (
             "max-size",
             None,
@@ -69,10 +67,17 @@ class Options(usage.Options):
     opt_l = opt_listen
 
     def postOptions(self) -> None:
-        """Check what can be checked before anything runs."""
+        """Listen somewhere, and have a folder."""
         self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
         if not Path(self["directory"]).is_dir():
             raise usage.UsageError(f"there is no folder {self['directory']!r}")
+
+
+class Options(InboxOptions):
+    """What ``twist txmultipart`` takes."""
+
+    synopsis = "[options]"
+    optParameters = (("directory", "d", ".", "The folder that files are put into."),)
 
 
 class InboxService(Service):
@@ -181,7 +186,7 @@ def _log_line(line: str) -> None:
     _log.info("{line}", line=line)
 
 
-def makeService(options: Options, announce: Announce = _log_line) -> IService:
+def makeService(options: InboxOptions, announce: Announce = _log_line) -> IService:
     """The service that ``options`` describe; called by twist and twistd."""
     from twisted.internet import reactor
 

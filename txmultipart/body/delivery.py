@@ -7,9 +7,11 @@ reads what is there, so a resource works on either.
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from io import SEEK_END
+from typing import Any, BinaryIO, Self, cast
 
-from twisted.internet.interfaces import IPullProducer
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -18,7 +20,7 @@ from twisted.web.iweb import IRequest, IResponse
 from zope.interface import implementer
 
 from txmultipart.body.incoming import Incoming
-from txmultipart.errors import MisuseError
+from txmultipart.errors import MisuseError, UploadAborted
 from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
 
@@ -40,6 +42,14 @@ class BodyReader(Incoming):
         super().__init__(limits)
         self.length = length
 
+    @classmethod
+    def from_response(cls, response: IResponse, **options: Any) -> Self:
+        """The body of ``response``; with treq, ask for it ``unbuffered``."""
+        body = cls(length=known_length(response), **options)
+        # What breaks the response breaks the body, which tells whoever reads.
+        deliver_response(response, body).addErrback(lambda _: None)
+        return body
+
 
 def get_body(request: IRequest) -> BodyReader:
     """The body of ``request``, to be read once; every call gives the same reader.
@@ -56,45 +66,66 @@ def get_body(request: IRequest) -> BodyReader:
 
 def stored_body(content: BinaryIO) -> BodyReader:
     """A reader of a body that is stored in a file already."""
-    content.seek(0, 2)
-    body = BodyReader(length=content.tell())
-    content.seek(0)
-    body.registerProducer(_Stored(content, body), False)
-    return body
+    stored = _Stored(content)
+    stored.body.registerProducer(stored, False)
+    return stored.body
 
 
 @implementer(IPullProducer)
 class _Stored:
     """Gives a stored body, block by block. It is in memory, or in a file just written."""
 
-    def __init__(self, content: BinaryIO, body: BodyReader) -> None:
+    def __init__(self, content: BinaryIO) -> None:
         self._content = content
-        self._body = body
+        self._given = 0
+        self.body = BodyReader()
+        if not content.closed:
+            self.body.length = content.seek(0, SEEK_END)
+            content.seek(0)
 
     def resumeProducing(self) -> None:
+        # Twisted closes the file when the request is over, its peer gone perhaps.
+        if self._content.closed:
+            raise UploadAborted(self._given)
         data = self._content.read(_BLOCK)
+        self._given += len(data)
         if data:
-            self._body.write(data)
+            self.body.write(data)
         else:
-            self._body.unregisterProducer()
+            self.body.unregisterProducer()
 
     def stopProducing(self) -> None:
         """Nothing is open that is ours."""
 
 
+@implementer(IPushProducer)
 class ResponseBody(Protocol):
-    """Delivers a response's body to ``sink``, at its pace."""
+    """Delivers a response's body to ``sink``, at its pace.
+
+    ``done`` fires when the sink is done; it fails with what broke the response
+    or the sink. Cancelling it gives the response up.
+    """
 
     def __init__(self, sink: Any) -> None:
+        self.done: Deferred[None] = Deferred(self._cancelled)
         self._sink = sink
+        self._failure: Failure | None = None  # why we stopped
+        self._stopped = False
+
+    # The response's side ------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """The response's transport is the producer."""
-        self._sink.registerProducer(self.transport, True)
+        self._sink.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
         """Some bytes of the body."""
-        self._sink.write(data)
+        if self._stopped:
+            return
+        try:
+            self._sink.write(data)
+        except Exception:
+            self._give_up(Failure())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The body has ended, one way or another.
@@ -102,14 +133,65 @@ class ResponseBody(Protocol):
         A body that is ended by closing the connection may or may not be whole
         (``PotentialDataLoss``); a multipart tells by its close delimiter.
         """
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self._sink.unregisterProducer()
+        if self._stopped and self._failure is None:
+            self._finish(Failure(CancelledError("the sink stopped")))
+        elif self._failure or not reason.check(ResponseDone, PotentialDataLoss):
+            self._fail(self._failure or reason)
         else:
-            self._sink.fail(reason)
+            self._finish(None)
+
+    def _finish(self, failure: Failure | None) -> None:
+        # A sink that stopped us has a reason, and its finish tells it.
+        self._sink.unregisterProducer()
+        maybeDeferred(self._sink.finish).addBoth(self._answer, failure)
+
+    def _fail(self, failure: Failure) -> None:
+        maybeDeferred(self._sink.fail, failure).addBoth(self._answer, failure)
+        self._sink.unregisterProducer()
+
+    def _answer(self, result: object, failure: Failure | None) -> None:
+        broken = result if isinstance(result, Failure) else failure
+        if not self.done.called:
+            self.done.callback(cast("None", broken))
+
+    def _cancelled(self, done: Deferred[None]) -> None:
+        self._give_up(Failure(CancelledError("the delivery was cancelled")))
+
+    def _give_up(self, failure: Failure) -> None:
+        if not self._stopped:
+            self._failure = failure
+            self.stopProducing()
+
+    # The sink's side: IPushProducer ---------------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The sink wants no more for now."""
+        cast("Any", self.transport).pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The sink wants more."""
+        cast("Any", self.transport).resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The sink wants nothing any more. The response's connection is closed."""
+        self._stopped = True
+        cast("Any", self.transport).stopProducing()
 
 
-def deliver_response(response: IResponse, sink: Any) -> None:
-    """Have ``response`` deliver its body to ``sink``, an ``ISink``."""
+def known_length(response: IResponse) -> int | None:
+    """Bytes of the body of ``response`` if that was declared, else None."""
+    length = getattr(response, "length", None)
+    return length if isinstance(length, int) else None
+
+
+def deliver_response(response: IResponse, sink: Any) -> Deferred[None]:
+    """Have ``response`` deliver its body to ``sink``, an ``ISink``.
+
+    Fires when the sink has finished; fails with what broke the response, or the
+    sink, which has undone then what it did.
+    """
     if not ISink.providedBy(sink):
         raise MisuseError("a response is delivered to an ISink")
-    response.deliverBody(ResponseBody(sink))
+    body = ResponseBody(sink)
+    response.deliverBody(body)
+    return body.done

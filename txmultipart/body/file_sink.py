@@ -9,42 +9,26 @@
     REMOVED   nothing of it is left                 -       fails          fires
 
 The temporary file lies in the folder of the final one, since only within one
-file system a name can be given at once. Bytes are written in batches: in the
-reactor thread as long as the disk takes a batch quickly, which costs least,
-and in a worker thread for a while after it did not, so that a slow disk slows
-down the sender and nothing else.
+file system a name can be given at once.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from secrets import token_hex
-from time import perf_counter
 from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, DeferredLock, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txmultipart.body.sinks import Sink
+from txmultipart.body.batch_sink import BatchSink, going_on, write_all
 from txmultipart.errors import MisuseError
-
-#: Bytes that are written at once. Larger ones cost more page faults than they save.
-BATCH = 256 << 10
-
-#: Bytes that may wait for the worker thread before the producer is paused.
-HIGH = 4 * BATCH
-
-#: A batch that took longer than this many seconds was not just copied to memory.
-SLOW = 0.005
-
-#: How many batches go to the worker thread after a slow one.
-PATIENCE = 64
 
 #: What the names of temporary files begin with.
 TEMPORARY_PREFIX = ".txmultipart-"
@@ -66,7 +50,7 @@ class State(Enum):
     REMOVED = "removed"
 
 
-class FileSink(Sink):
+class FileSink(BatchSink):
     """Writes what it is given to a new file at ``path``.
 
     ``collision`` says what to do if there is one already: ``error`` fails with
@@ -87,21 +71,14 @@ class FileSink(Sink):
     ) -> None:
         if collision not in ("error", "overwrite", "rename"):
             raise MisuseError("collision is 'error', 'overwrite' or 'rename'")
+        super().__init__()
         self.path = Path(path)
-        self.size = 0
         self._collision = collision
         self._fsync = fsync
         self._state = State.WRITING
         self._begun = False
         self._temporary = self.path.with_name(TEMPORARY_PREFIX + token_hex(8))
         self._fd = -1
-        self._batch: list[bytes] = []
-        self._batched = 0
-        self._lock = DeferredLock()
-        self._jobs = 0
-        self._waiting = 0  # bytes
-        self._paused = False
-        self._slow = 0
         self._reason: Failure | None = None
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -114,18 +91,13 @@ class FileSink(Sink):
 
     def write(self, data: bytes) -> None:
         """Take some bytes for the file."""
-        if self._state is not State.WRITING:
-            return
-        self.size += len(data)
-        self._batch.append(data)
-        self._batched += len(data)
-        if self._batched >= BATCH:
-            self._submit()
+        if self._state is State.WRITING:
+            super().write(data)
 
     def finish(self) -> Deferred[None]:
         """Give the file its name; fires when that is done."""
         batch = self._take_batch()
-        return _going_on(self._lock.run(self._finish, batch))
+        return going_on(self._lock.run(self._finish, batch))
 
     def fail(self, failure: Failure) -> Deferred[None]:
         """Remove the file, whatever its state."""
@@ -134,49 +106,9 @@ class FileSink(Sink):
         removed.addErrback(
             lambda failure: _log.failure("a file could not be removed", failure)
         )
-        return _going_on(removed)
+        return going_on(removed)
 
     # In the reactor thread --------------------------------------------------------
-
-    def _take_batch(self) -> list[bytes]:
-        batch, self._batch, self._batched = self._batch, [], 0
-        return batch
-
-    def _submit(self) -> None:
-        size, batch = self._batched, self._take_batch()
-        if self._jobs or self._slow:
-            self._slow = max(0, self._slow - 1)
-            self._work(size, self._write, batch)
-            return
-        started = perf_counter()
-        try:
-            self._write(batch)
-        except OSError:
-            self._broke(Failure())
-        if perf_counter() - started > SLOW:
-            self._slow = PATIENCE
-
-    def _work(self, size: int, job: Callable[..., None], *args: object) -> None:
-        """Have a worker thread do ``job``, after those before it."""
-        self._jobs += 1
-        self._waiting += size
-        if self._waiting >= HIGH and not self._paused and self.producer is not None:
-            self._paused = True
-            self.producer.pauseProducing()
-        done: Deferred[Any] = self._lock.run(self._do, job, *args)
-        done.addCallback(self._worked, size)
-
-    def _do(self, job: Callable[..., None], *args: object) -> Deferred[None]:
-        # The lock is held until the failure is noted: finish may wait for it.
-        return deferToThread(job, *args).addErrback(self._broke)
-
-    def _worked(self, _: object, size: int) -> None:
-        self._jobs -= 1
-        self._waiting -= size
-        if self._paused and self._waiting < HIGH // 2:
-            self._paused = False
-            if self.producer is not None:
-                self.producer.resumeProducing()
 
     def _broke(self, reason: Failure) -> None:
         """The disk refused. The producer is stopped, and finish tells why."""
@@ -247,28 +179,6 @@ class FileSink(Sink):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-
-def _going_on(job: Deferred[None]) -> Deferred[None]:
-    """Fires with ``job``; to cancel it is to wait no longer.
-
-    A thread cannot be stopped, so the lock must not be let go before its end.
-    """
-    done: Deferred[None] = Deferred()
-    job.addBoth(lambda result: None if done.called else done.callback(result))
-    return done
-
-
-def write_all(fd: int, pieces: list[bytes]) -> None:
-    """Write ``pieces`` to ``fd``, also when it takes less than all at once."""
-    for start in range(0, len(pieces), 512):  # IOV_MAX is at least 1024 on Linux
-        batch = pieces[start : start + 512]
-        size = sum(map(len, batch))
-        written = os.writev(fd, batch)
-        if written < size:
-            rest = memoryview(b"".join(batch))[written:]
-            while rest:
-                rest = rest[os.write(fd, rest) :]
 
 
 def _candidates(path: Path) -> Iterator[Path]:

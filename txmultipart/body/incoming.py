@@ -7,8 +7,10 @@ from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IProtocol
 
 from txmultipart.body.file_sink import FileSink
+from txmultipart.body.protocol_sink import ProtocolSink
 from txmultipart.body.sinks import DiscardSink, MemorySink
 from txmultipart.body.stream import ByteStream
 from txmultipart.errors import LimitExceeded
@@ -79,6 +81,14 @@ class Incoming(ByteStream):
         policies.
         """
         return self.write_to(FileSink(path))
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """Give all that is left to ``protocol``, as ``IResponse.deliverBody`` does.
+
+        Its transport is a push producer, and it is told ``ResponseDone`` at the
+        end, or what broke the source.
+        """
+        self.write_to(ProtocolSink(protocol)).addErrback(lambda _: None)
 
     def discard(self) -> Deferred[int]:
         """Drop what is left; fires with the number of bytes dropped.

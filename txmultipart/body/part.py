@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import codecs
 import json
+import os
 from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 
+from txmultipart.body.charsets import known_codec
+from txmultipart.body.coded_sink import CodedSink, decoders
+from txmultipart.body.coder_chain import feed_all, finish_all
+from txmultipart.body.content_ids import content_id
+from txmultipart.body.content_range import ContentRange, content_range
+from txmultipart.body.file_sink import FileSink
 from txmultipart.body.incoming import Incoming
+from txmultipart.body.sinks import MemorySink
 from txmultipart.errors import LimitExceeded, MalformedMultipart, MisuseError
 from txmultipart.limits import Limits
+from txmultipart.sansio.codings import Coder
 from txmultipart.sansio.headers import PartHeaders
+from txmultipart.sansio.profiles import FORM_DATA
 
 if TYPE_CHECKING:
     from txmultipart.body.reader import MultipartReader
-
-# Python has them among its charsets and no sender means them. Decoding the first
-# takes a time that grows with the square of the size.
-_NOT_CHARSETS = frozenset(
-    ("punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape")
-)
 
 #: Makes the reader of a nested multipart; the reader of the part gives it.
 Nested = Callable[["BodyPart"], "MultipartReader"]
@@ -48,6 +53,13 @@ class BodyPart(Incoming):
 
     It can be read until the reader's next part is asked for; what is left then
     is skipped, and reading on raises ``MisuseError``.
+
+    A part may be encoded: its Content-Transfer-Encoding and Content-Encoding say
+    how. Bytes are given as they were sent unless decoding is asked for;
+    ``text``, ``json`` and ``form`` decode by themselves, except that in a form
+    a transfer coding is left alone (RFC 7578 section 4.7). Whatever is decoded
+    is bounded by ``max_ratio``; a coding that nobody here knows, or that is
+    damaged, is ``MalformedMultipart``.
     """
 
     def __init__(
@@ -56,6 +68,8 @@ class BodyPart(Incoming):
         super().__init__(limits)
         self.headers = headers
         self.skipped = False
+        #: The charset of a field that declares none (RFC 7578 section 4.6).
+        self.default_charset: str | None = None
         self._nested = nested
         self._memory = memory
 
@@ -85,49 +99,131 @@ class BodyPart(Incoming):
         return self.headers.charset
 
     @property
+    def content_id(self) -> str | None:
+        """The Content-ID without its angle brackets, or None; see ``content_ids``."""
+        return content_id(self.headers)
+
+    @property
+    def content_range(self) -> ContentRange | None:
+        """Which bytes of a whole these are (Content-Range), or None.
+
+        Raises ``MalformedMultipart`` if that is not a range of bytes.
+        """
+        return content_range(self.headers)
+
+    @property
     def is_multipart(self) -> bool:
         """Whether the part is a multipart body itself."""
         return (self.content_type or "").startswith("multipart/")
 
-    def read(self) -> Deferred[bytes]:
+    # Bytes ----------------------------------------------------------------------------
+
+    def read(self, *, decode: bool = False) -> Deferred[bytes]:
         """All that is left, bounded by ``max_field_size`` and ``max_memory``."""
-        return super().read().addCallback(self._charge)
+        return self._read(self._all_codings if decode else list)
+
+    def write_to(self, consumer: IConsumer, *, decode: bool = False) -> Deferred[int]:
+        """Write all that is left to ``consumer``; see ``ByteStream.write_to``.
+
+        With ``decode`` it fires with the number of bytes after decoding; a
+        consumer that pauses gets no more than it was given.
+        """
+        return self._write(consumer, self._all_codings if decode else list)
+
+    def save(
+        self, path: str | os.PathLike[str], *, decode: bool = False
+    ) -> Deferred[int]:
+        """Write all that is left to a new file; see ``Incoming.save``."""
+        return self.write_to(FileSink(path), decode=decode)
+
+    def decode(self, data: bytes) -> bytes:
+        """Decode what ``read`` gave: all of it. Raises what ``read`` would fail with."""
+        sink = MemorySink(self._bound, limit=self.read_limit)
+        coders = self._all_codings()
+        for piece in chain(feed_all(coders, data), finish_all(coders)):
+            sink.write(piece)
+        return sink.getvalue()
+
+    def _all_codings(self) -> list[Coder]:
+        return decoders(self.headers, self.limits)
+
+    def _codings(self) -> list[Coder]:
+        """Those that were meant: in a form a transfer coding is not."""
+        transfer = self.headers.profile is not FORM_DATA
+        return decoders(self.headers, self.limits, transfer=transfer)
+
+    def _write(
+        self, consumer: IConsumer, codings: Callable[[], list[Coder]]
+    ) -> Deferred[int]:
+        self._check_free()
+        try:
+            coders = codings()
+        except MalformedMultipart:
+            return fail(Failure())
+        if not coders:
+            return super().write_to(consumer)
+        sink = CodedSink(consumer, coders)
+        return super().write_to(sink).addCallback(lambda _: sink.count)
+
+    def _read(self, codings: Callable[[], list[Coder]]) -> Deferred[bytes]:
+        sink = MemorySink(self._bound, limit=self.read_limit)
+        done = self._write(sink, codings)
+        return done.addCallback(lambda _: self._charge(sink.getvalue()))
 
     def _charge(self, data: bytes) -> bytes:
         self._memory.spend(len(data))
         return data
 
-    def text(self, encoding: str | None = None) -> Deferred[str]:
-        """All that is left as text: in ``encoding``, the declared charset, or UTF-8.
+    # What the bytes mean ----------------------------------------------------------------
 
-        Fails with ``MalformedMultipart`` if that is not what it is.
+    def text(self, encoding: str | None = None) -> Deferred[str]:
+        """All that is left as text.
+
+        It is read in ``encoding``, the declared charset, that of the form's
+        ``_charset_`` field, or UTF-8. Fails with ``MalformedMultipart`` if that
+        is not what it is.
         """
-        return self.read().addCallback(self._decode_text, encoding)
+        return self._read(self._codings).addCallback(self._decode_text, encoding)
 
     def _decode_text(self, data: bytes, encoding: str | None) -> str:
         try:
-            return data.decode(encoding or _known(self.charset or "utf-8"))
+            return data.decode(encoding or known_codec(self._text_charset))
         except (ValueError, LookupError):
             message = "a part is not text in the charset that it declares"
             raise MalformedMultipart(message, code="bad-charset") from None
+
+    @property
+    def _text_charset(self) -> str:
+        plain = self.content_type in (None, "text/plain")
+        return self.charset or (self.default_charset if plain else None) or "utf-8"
 
     def json(self) -> Deferred[Any]:
         """All that is left as JSON. Fails with ``MalformedMultipart`` if it is none."""
         return self.text().addCallback(_parse_json)
 
     def form(self) -> Deferred[list[tuple[str, str]]]:
-        """All that is left as ``application/x-www-form-urlencoded`` pairs, in order."""
-        return self.text().addCallback(parse_qsl, keep_blank_values=True)
+        """All that is left as ``application/x-www-form-urlencoded`` pairs, in order.
+
+        At most ``max_parts`` of them: each costs as much as a part does.
+        """
+        return self.text().addCallback(self._parse_form)
+
+    def _parse_form(self, text: str) -> list[tuple[str, str]]:
+        bound = self.limits.max_parts
+        if text.count("&") >= bound:
+            raise LimitExceeded("max_parts", bound)
+        return parse_qsl(text, keep_blank_values=True)
 
     def parts(self) -> MultipartReader:
         """A reader of the parts of this part, which is a multipart itself.
 
-        Raises what ``MultipartReader`` raises, and ``LimitExceeded`` when it is
-        nested deeper than ``max_depth``.
+        It is decoded as ``text`` would be. Raises what ``MultipartReader``
+        raises, ``MalformedMultipart`` for a coding that nobody here knows, and
+        ``LimitExceeded`` when it is nested deeper than ``max_depth``.
         """
-        reader = self._nested(self)
+        coders, reader = self._codings(), self._nested(self)
         # What breaks the part breaks the reader, which tells whoever reads.
-        self.write_to(reader).addErrback(lambda _: None)
+        self._write(reader, lambda: coders).addErrback(lambda _: None)
         return reader
 
     def skip(self) -> None:
@@ -142,13 +238,6 @@ class BodyPart(Incoming):
         super()._check_free()
         if self.skipped:
             raise MisuseError("the part was skipped: a later one was asked for")
-
-
-def _known(charset: str) -> str:
-    """``charset``, or ``LookupError`` if a peer has no business to declare it."""
-    if codecs.lookup(charset).name.replace("_", "-") in _NOT_CHARSETS:
-        raise LookupError(charset)
-    return charset
 
 
 def _parse_json(text: str) -> Any:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import io
 import mimetypes
 import os
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from twisted.internet.defer import DeferredLock
 from twisted.python.components import registerAdapter
 from twisted.python.filepath import FilePath
-from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
-from zope.interface import implementer
 
+from txmultipart.body.payload import DEFAULT_TYPE, DelegatingPayload, Payload
 from txmultipart.body.sources import (
     AsyncIterableSource,
     BytesSource,
@@ -27,89 +26,8 @@ from txmultipart.body.sources import (
     IterableSource,
     size_of,
 )
-from txmultipart.errors import MisuseError, PayloadError
-from txmultipart.interfaces import IPayload, Source
-from txmultipart.sansio.headers import PartHeaders
-from txmultipart.sansio.parameters import form_parameter, quoted_parameter
-
-DEFAULT_TYPE = "application/octet-stream"
-
-
-@implementer(IPayload)
-class Payload:
-    """The content of one part, and its headers.
-
-    ``length`` is exact or ``UNKNOWN_LENGTH``. ``make`` gives a fresh source;
-    with ``replayable=False`` it is called once only.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[], Source],
-        *,
-        length: int | str = UNKNOWN_LENGTH,
-        content_type: str | None = DEFAULT_TYPE,
-        filename: str | None = None,
-        replayable: bool = False,
-    ) -> None:
-        self.headers = Headers()
-        self.length = length
-        self.filename = filename
-        self.replayable = replayable
-        self._make = make
-        self._opened = False
-        if content_type is not None:
-            self.headers.setRawHeaders("Content-Type", [content_type])
-
-    def open(self) -> Source:
-        """A fresh source. Raises ``PayloadError`` if the content was given away before."""
-        self.check_unsent()
-        self._opened = True
-        return self._make()
-
-    def check_unsent(self) -> None:
-        """Raise ``PayloadError`` if the content can be sent only once, and it was."""
-        if self._opened and not self.replayable:
-            raise PayloadError(
-                "this content can be sent only once, and it was", code="consumed"
-            )
-
-    def set_content_disposition(self, disposition: str, **params: str) -> None:
-        """Set Content-Disposition, for instance ``"form-data", name="a", filename="b"``.
-
-        Parameters of ``form-data`` are escaped as browsers do it, others with
-        quoted pairs. Raises ``MisuseError`` for what no escaping can carry.
-        """
-        form = disposition == "form-data"
-        escape = form_parameter if form else quoted_parameter
-        items = [disposition, *(escape(n, v) for n, v in params.items())]
-        self.headers.setRawHeaders("Content-Disposition", ["; ".join(items)])
-
-    def update_headers(self, headers: Any) -> None:
-        """Replace headers by those given: a mapping, pairs, or Twisted's Headers."""
-        if headers is None:
-            return
-        pairs = (
-            ((name, v) for name, vs in headers.getAllRawHeaders() for v in vs)
-            if isinstance(headers, Headers)
-            else headers
-        )
-        checked = PartHeaders(pairs).raw
-        for name, _ in checked:
-            self.headers.removeHeader(name)
-        for name, value in checked:
-            self.headers.addRawHeader(name, value)
-
-    def part_headers(self) -> PartHeaders:
-        """The headers as they are written. Raises ``MisuseError`` for CR, LF or NUL in one."""
-        raw = self.headers.getAllRawHeaders()
-        # Content-Disposition first, as browsers write it; nothing hangs on it.
-        return PartHeaders(
-            sorted(
-                ((name, value) for name, values in raw for value in values),
-                key=lambda pair: pair[0].lower() != b"content-disposition",
-            )
-        )
+from txmultipart.errors import MisuseError
+from txmultipart.interfaces import IPayload
 
 
 def payload_of(obj: object) -> Payload:
@@ -127,9 +45,7 @@ def payload_of(obj: object) -> Payload:
 
 def _completed(content: Any) -> Payload:
     """A payload of somebody else's making, with the methods that ours have."""
-    payload = Payload(
-        content.open, length=content.length, replayable=content.replayable
-    )
+    payload = DelegatingPayload(content, content.open)
     payload.headers = content.headers
     return payload
 
@@ -232,11 +148,17 @@ for _type, _factory in (
 ):
     registerAdapter(_factory, _type, IPayload)
 
+
+def _is_pieces(obj: object) -> bool:
+    return isinstance(obj, Iterable) and not isinstance(obj, Mapping)
+
+
 # Looked at after the adapters: what a thing can do, rather than what it is.
 _BY_ABILITY: tuple[tuple[Callable[[Any], bool], Callable[[Any], Payload]], ...] = (
     (lambda obj: isinstance(obj, os.PathLike), path_payload),
     (lambda obj: isinstance(obj, AsyncIterable), async_iterable_payload),
     # What NamedTemporaryFile gives is a file in all but its type.
     (lambda obj: hasattr(obj, "read") and hasattr(obj, "seek"), file_payload),
-    (lambda obj: isinstance(obj, Iterable), iterable_payload),
+    # Of a mapping only the keys would be sent, which nobody means.
+    (_is_pieces, iterable_payload),
 )

@@ -33,6 +33,7 @@ from zope.interface import implementer
 
 from txmultipart.body.payloads import payload_of
 from txmultipart.body.progress import Progress, ProgressCallback
+from txmultipart.body.sources import is_live
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import Source
 
@@ -42,7 +43,7 @@ COALESCE = 32 << 10
 
 
 class State(Enum):
-    """What a producer is doing; see the table above."""
+    """What a producer does; see the table above."""
 
     IDLE = "idle"
     PRODUCING = "producing"
@@ -53,7 +54,6 @@ class State(Enum):
 
 
 _log = Logger()
-
 _ACTIVE = frozenset((State.PRODUCING, State.PAUSED))
 
 
@@ -168,7 +168,7 @@ class BodyProducer:
             return True
 
     def _read_or_write(self) -> bool:
-        if self._ready_size >= COALESCE or (self._ready and self._stuck):
+        if self._ready_size >= COALESCE or (self._ready and self._urgent):
             self._write()
         elif self._at_end:
             self._finish()
@@ -179,9 +179,9 @@ class BodyProducer:
         return True
 
     @property
-    def _stuck(self) -> bool:
-        """Whether no more bytes can be had at once."""
-        return self._at_end or self._reading is not None
+    def _urgent(self) -> bool:
+        """Whether no more bytes can be had at once, or each piece is to leave at once."""
+        return self._at_end or self._reading is not None or is_live(self._source)
 
     def _read(self) -> None:
         source = self._source

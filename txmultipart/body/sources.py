@@ -2,6 +2,9 @@
 
 A ``Source`` is read at the pace of whoever sends; see ``interfaces``. Nothing
 here reads ahead, so nothing has to be taken back when sending stops.
+
+A source whose attribute ``live`` is true has each of its pieces written by
+itself, as soon as it is there; those of others are joined if they are small.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
 
 from txmultipart.errors import PayloadError
+from txmultipart.interfaces import Source
 
 #: Bytes that are read off a disk at once, in a worker thread.
 BLOCK = 256 << 10
@@ -95,6 +99,7 @@ class IterableSource:
 
     def __init__(self, pieces: Iterable[Any]) -> None:
         self._iterator: Iterator[Any] = iter(pieces)
+        self._closed = False
 
     def read(self) -> bytes | Deferred[bytes]:
         """The next piece that is not empty."""
@@ -107,6 +112,9 @@ class IterableSource:
 
     async def _from(self, first: Deferred[Any]) -> bytes:
         for piece in chain((first,), self._iterator):
+            if self._closed:
+                self.close()  # the generator ran, and could not clean up then
+                break
             data = await piece if isinstance(piece, Deferred) else piece
             if data:
                 return checked(data)
@@ -114,6 +122,7 @@ class IterableSource:
 
     def close(self) -> None:
         """Let a generator clean up."""
+        self._closed = True
         close = getattr(self._iterator, "close", None)
         if close is not None:
             with suppress(ValueError):  # it is running: it stopped us itself
@@ -153,6 +162,11 @@ class AsyncIterableSource:
         if aclose is not None:
             # Without this an abandoned asynchronous generator breaks the reactor.
             Deferred.fromCoroutine(aclose()).addErrback(lambda _: None)
+
+
+def is_live(source: Source | None) -> bool:
+    """Whether each piece of ``source`` is to leave at once."""
+    return bool(getattr(source, "live", False))
 
 
 def checked(piece: Any) -> bytes:

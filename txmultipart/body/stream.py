@@ -34,18 +34,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    fail,
-    maybeDeferred,
-    succeed,
-)
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmultipart.body.pull import PullToPush
+from txmultipart.body.writing import Writing
 from txmultipart.errors import MisuseError
 from txmultipart.interfaces import ISink
 
@@ -80,9 +75,7 @@ class ByteStream:
         self._ended = False
         self._failure: Failure | None = None
         self._waiting: Deferred[bytes] | None = None
-        self._consumer: Any = None
-        self._written: Deferred[int] | None = None
-        self._count = 0
+        self._writing: Writing | None = None
         self._passing = False
 
     # Upstream: IConsumer and ISink ------------------------------------------------
@@ -165,9 +158,8 @@ class ByteStream:
         with ``CancelledError``. What ``registerProducer`` raises is raised.
         """
         self._check_free()
-        self.state, self._consumer, self._count = State.FLOWING, consumer, 0
-        written: Deferred[int] = Deferred(self._cancel_write)
-        self._written = written
+        writing = Writing(consumer, self._cancel_write)
+        self.state, self._writing = State.FLOWING, writing
         try:
             consumer.registerProducer(self, True)
         except Exception:
@@ -175,7 +167,7 @@ class ByteStream:
             raise
         self._pass_on()
         self._adjust()
-        return written
+        return writing.done
 
     def _check_free(self) -> None:
         if self.state not in (State.IDLE, State.OVER):
@@ -231,12 +223,12 @@ class ByteStream:
         if self._waiting is not None:
             self._answer(lambda waiting: waiting.callback(data), State.IDLE)
             return
-        self._count += len(data)
-        written = self._written
+        writing = self._writing
+        assert writing is not None
         try:
-            self._consumer.write(data)
+            writing.write(data)
         except Exception:
-            if self._written is written:  # or it has stopped us as well
+            if self._writing is writing:  # or it has stopped us as well
                 self._done(Failure())
 
     def _give_end(self) -> None:
@@ -258,29 +250,20 @@ class ByteStream:
             self._waiting, self.state = None, State.IDLE
             self._adjust()
 
-    def _cancel_write(self, written: Deferred[int]) -> None:
-        if self._written is written:
-            self._done(Failure(CancelledError("writing was cancelled")))
+    def _cancel_write(self) -> None:
+        self._done(Failure(CancelledError("writing was cancelled")))
 
     def _done(
         self, failure: Failure | None, *, over: bool = False, stopped: bool = False
     ) -> None:
         """The consumer has had its last byte."""
-        consumer, written, count = self._consumer, self._written, self._count
+        writing = self._writing
+        assert writing is not None
         self._let_go(State.OVER if over else State.IDLE)
-        assert written is not None
-
-        def answer(result: object) -> None:
-            broken = result if isinstance(result, Failure) else failure
-            if not written.called:  # it may have been cancelled meanwhile
-                written.callback(count if broken is None else broken)
-
-        # A sink that stopped us has a reason, and its finish() tells it.
-        maybeDeferred(_close, consumer, None if stopped else failure).addBoth(answer)
+        writing.close(failure, stopped=stopped)
 
     def _let_go(self, state: State) -> None:
-        self._consumer = self._written = None
-        self.state = state
+        self._writing, self.state = None, state
         self._adjust()
 
     def _adjust(self, *, again: bool = False) -> None:
@@ -297,15 +280,3 @@ class ByteStream:
             producer.resumeProducing()
         else:
             producer.pauseProducing()
-
-
-def _close(consumer: Any, failure: Failure | None) -> Deferred[None]:
-    """Tell ``consumer`` that it has had all, and let a sink come to its end."""
-    sink = ISink(consumer, None)
-    if sink is not None and failure is not None:
-        # First: a stream or a reader takes the end for that of the whole.
-        undone = sink.fail(failure)
-        consumer.unregisterProducer()
-        return undone
-    consumer.unregisterProducer()
-    return succeed(None) if sink is None else sink.finish()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -15,15 +14,16 @@ from twisted.python.components import registerAdapter
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from txmultipart.body.payloads import Payload, bytes_payload, payload_of
-from txmultipart.body.producer import BodyProducer, State
+from txmultipart.body.parts_source import PartsSource, naming
+from txmultipart.body.payload import DelegatingPayload, Payload
+from txmultipart.body.payloads import bytes_payload, payload_of
+from txmultipart.body.producer import BodyProducer
 from txmultipart.body.progress import ProgressCallback
 from txmultipart.body.sinks import MemorySink
-from txmultipart.errors import MisuseError, PayloadError
+from txmultipart.errors import MisuseError
 from txmultipart.interfaces import IPayload, Source
 from txmultipart.limits import UNLIMITED
 from txmultipart.sansio.boundary import boundary_parameter
-from txmultipart.sansio.events import EndOfMultipart, PartBegin, PartEnd
 from txmultipart.sansio.parameters import quoted_parameter
 from txmultipart.sansio.serializer import MultipartSerializer
 
@@ -55,7 +55,8 @@ class MultipartWriter(BodyProducer):
         self.parts: list[Payload] = []
         self._params = dict(params or {})
         self._close_boundary = close_boundary
-        self._source_in_use: _PartsSource | None = None
+        self._source_in_use: PartsSource | None = None
+        self._begun = False
         self.boundary = MultipartSerializer(boundary).boundary
 
     # Parts ----------------------------------------------------------------------------
@@ -65,22 +66,34 @@ class MultipartWriter(BodyProducer):
 
         It may be text, bytes, a file, a path, an iterable or asynchronous
         iterable of bytes, another writer, or anything that adapts to
-        ``IPayload``. ``headers`` replace those of the payload. Raises
+        ``IPayload``. ``headers`` replace those of the payload; content codings
+        and transfer encodings that they declare are applied. Raises
         ``MisuseError`` for anything else, for a header with CR, LF or NUL, and
         once sending has begun.
         """
-        if self.state is not State.IDLE:
+        payload = self._made_ready(obj, headers)
+        self.parts.append(payload)
+        return payload
+
+    def _made_ready(self, obj: object, headers: Any) -> Payload:
+        if self._begun:
             raise MisuseError("a part was appended after sending had begun")
         payload = payload_of(obj)
+        if isinstance(payload, WriterPayload) and payload.writer._holds(self):
+            raise MisuseError("a writer cannot be a part of itself")
         self._describe(payload)
         payload.update_headers(headers)
-        self.parts.append(payload)
         return payload
 
     def _describe(self, payload: Payload) -> None:
         """The headers that this kind of multipart wants by itself."""
-        if payload.filename is not None:
+        known = payload.headers.hasHeader("Content-Disposition")
+        if payload.filename is not None and not known:
             payload.set_content_disposition("attachment", filename=payload.filename)
+
+    def _holds(self, writer: MultipartWriter) -> bool:
+        nested = (p.writer for p in self.parts if isinstance(p, WriterPayload))
+        return writer is self or any(inner._holds(writer) for inner in nested)
 
     def append_json(self, obj: Any, headers: Any = None) -> Payload:
         """Append ``obj`` as JSON in UTF-8."""
@@ -126,14 +139,12 @@ class MultipartWriter(BodyProducer):
     @property
     def length(self) -> int | str:
         """Bytes of the whole body if every part's are known, else ``UNKNOWN_LENGTH``."""
-        sized = [
-            (part.part_headers(), part.length)
-            for part in self.parts
-            if isinstance(part.length, int)
-        ]
-        if len(sized) < len(self.parts):
+        lengths = [part.length for part in self.parts]
+        known = [length for length in lengths if isinstance(length, int)]
+        if len(known) < len(lengths):
             return UNKNOWN_LENGTH
-        return self._serializer().length(sized)
+        heads = [part.part_headers() for part in self.parts]
+        return self._serializer().length(zip(heads, known, strict=True))
 
     @property
     def replayable(self) -> bool:
@@ -149,11 +160,16 @@ class MultipartWriter(BodyProducer):
     def _serializer(self) -> MultipartSerializer:
         return MultipartSerializer(self.boundary, close_boundary=self._close_boundary)
 
-    def _make_source(self) -> Source:
+    def _begin(self) -> None:
+        """From here on nothing is appended, neither here nor to what is nested here."""
         for number, part in enumerate(self.parts, 1):
-            with _naming(number):
-                part.check_unsent()  # now, rather than in the middle of the body
-        self._source_in_use = _PartsSource(self.parts, self._serializer())
+            with naming(number):
+                part.check()  # now, rather than in the middle of the body
+        self._begun = True
+
+    def _make_source(self) -> Source:
+        self._begin()
+        self._source_in_use = PartsSource(self.parts, self._serializer())
         return self._source_in_use
 
     @property
@@ -179,7 +195,7 @@ class FormData(MultipartWriter):
     ) -> Payload:
         """Append a field. Text has no Content-Type unless one is given (section 4.4)."""
         payload = payload_of(value)
-        if not isinstance(value, Payload | MultipartWriter):  # those were given one
+        if not (isinstance(value, Payload) or payload.described):
             payload.headers.removeHeader("Content-Type")
         return self._add(payload, {"name": name}, content_type, headers)
 
@@ -218,95 +234,18 @@ class FormData(MultipartWriter):
         """``add_field`` and ``add_file`` have said it all."""
 
 
-class _PartsSource:
-    """The parts of a writer, one after the other, with what stands between them."""
+class WriterPayload(DelegatingPayload):
+    """A multipart inside a multipart; it may grow until sending begins."""
 
-    def __init__(self, parts: list[Payload], serializer: MultipartSerializer) -> None:
-        self.part: Payload | None = None
-        self._parts = enumerate(parts, 1)
-        self._serializer = serializer
-        self._source: Source | None = None
-        self._number = 0
-        self._sent = 0  # of the part under way
-        self._ended = False
+    def __init__(self, writer: MultipartWriter) -> None:
+        kind = writer.content_type
+        super().__init__(writer, writer._make_source, content_type=kind)
+        self.writer = writer
 
-    def read(self) -> bytes | Deferred[bytes]:
-        """The next bytes of the body."""
-        source = self._source
-        if source is None:
-            return self._begin_next()
-        with _naming(self._number):
-            piece = source.read()
-        if self._source is not source:
-            source.close()  # closed from within, when it could not close itself
-        if isinstance(piece, Deferred):
-            return piece.addCallbacks(self._content, self._broke)
-        return self._content(piece)
-
-    def _begin_next(self) -> bytes:
-        self._number, self.part = next(self._parts, (0, None))
-        if self.part is not None:
-            self._sent = 0
-            with _naming(self._number):
-                self._source = self.part.open()
-            return self._serializer.send(PartBegin(self.part.part_headers()))
-        if self._ended:
-            return b""
-        self._ended = True
-        return self._serializer.send(EndOfMultipart())
-
-    def _content(self, piece: bytes) -> bytes:
-        self._sent += len(piece)
-        self._check_length(at_end=not piece)
-        if piece:
-            return piece
-        self.close()
-        return self._serializer.send(PartEnd())
-
-    def _check_length(self, *, at_end: bool) -> None:
-        """A part whose size was promised has that size, even if its file changed."""
-        assert self.part is not None
-        promised = self.part.length
-        if not isinstance(promised, int):
-            return
-        if self._sent > promised or (at_end and self._sent < promised):
-            word = "fewer" if at_end else "more"
-            raise PayloadError(
-                f"{promised} bytes were promised, and the source gave {word}",
-                code="wrong-length",
-                part=self._number,
-            )
-
-    def _broke(self, failure: Any) -> Any:
-        with _naming(self._number):
-            failure.raiseException()
-
-    def close(self) -> None:
-        """Let go of the part under way."""
-        source, self._source = self._source, None
-        if source is not None:
-            source.close()
+    def check(self) -> None:
+        """Raise as ``Payload.check`` does, for the parts within too."""
+        super().check()
+        self.writer._begin()
 
 
-@contextmanager
-def _naming(number: int) -> Iterator[None]:
-    """Have a ``PayloadError`` from within say which part it was."""
-    try:
-        yield
-    except PayloadError as error:
-        error.part = error.part or number
-        raise
-
-
-def writer_payload(writer: MultipartWriter) -> Payload:
-    """A multipart inside a multipart."""
-    payload = Payload(
-        writer._make_source,
-        length=writer.length,
-        content_type=writer.content_type,
-        replayable=writer.replayable,
-    )
-    return payload
-
-
-registerAdapter(writer_payload, MultipartWriter, IPayload)
+registerAdapter(WriterPayload, MultipartWriter, IPayload)

@@ -16,18 +16,9 @@ from txmultipart.web import http1
 
 _log = Logger()
 
-# What a disk or a folder refuses (RFC 4918 section 11.5 for 507).
-_OS_STATUS = {
-    errno.ENOSPC: (507, "disk-full", "the disk is full"),
-    errno.EDQUOT: (507, "disk-full", "the quota of the disk is used up"),
-    errno.EFBIG: (413, "file-too-large", "the file is too large for the disk"),
-    errno.EACCES: (500, "folder-unwritable", "the folder cannot be written to"),
-    errno.EPERM: (500, "folder-unwritable", "the folder cannot be written to"),
-    errno.EROFS: (500, "folder-unwritable", "the folder cannot be written to"),
-    errno.ENOENT: (500, "folder-missing", "the folder is not there"),
-    errno.ENOTDIR: (500, "folder-missing", "the folder is not there"),
-    errno.EEXIST: (409, "name-taken", "there is a file of this name already"),
-}
+# The two of the system's errors that mean the same wherever they come from
+# (RFC 4918 section 11.5).
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 def answer(request: Any, result: object) -> None:
@@ -41,7 +32,8 @@ def answer(request: Any, result: object) -> None:
     elif IBodyProducer.providedBy(result):
         answer_with_producer(request, result)
     elif result is None:
-        request.setResponseCode(204)
+        if request.code == 200:
+            request.setResponseCode(204)
         request.finish()
     else:
         kind = type(result).__name__
@@ -93,18 +85,23 @@ def answer_error(request: Any, failure: Failure) -> None:
         # To finish would make a part pass for the whole.
         request.loseConnection()
         return
-    body = json.dumps(problem).encode("ascii") + b"\n"
-    request.setResponseCode(status)
-    request.setHeader(b"Content-Type", b"application/json")
+    body = problem_body(request, status, problem)
     request.setHeader(b"Content-Length", b"%d" % len(body))
     request.write(body)
     request.finish()
 
 
+def problem_body(request: Any, status: int, problem: dict[str, object]) -> bytes:
+    """Set status and type for ``problem``, and give it as one line of JSON."""
+    request.setResponseCode(status)
+    request.setHeader(b"Content-Type", b"application/json")
+    return json.dumps(problem).encode("ascii") + b"\n"
+
+
 def describe(failure: Failure) -> tuple[int, dict[str, object]]:
     """The HTTP status and the JSON object for what went wrong."""
     error = failure.value
-    if isinstance(error, MultipartError) and error.fault == "sender":
+    if isinstance(error, MultipartError) and error.fault != "caller":
         problem: dict[str, object] = {"error": error.code, "message": error.message}
         problem |= {"offset": error.offset, "part": error.part}
         if isinstance(error, LimitExceeded):
@@ -112,9 +109,8 @@ def describe(failure: Failure) -> tuple[int, dict[str, object]]:
         return error.http_status, problem
     if isinstance(error, UploadAborted):
         return error.http_status, {"error": error.code, "message": str(error)}
-    if isinstance(error, OSError) and error.errno in _OS_STATUS:
-        status, code, message = _OS_STATUS[error.errno]
-        return status, {"error": code, "message": message}
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return 507, {"error": "disk-full", "message": "the disk is full"}
     return 500, {"error": "internal", "message": "the server failed"}
 
 

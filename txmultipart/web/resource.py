@@ -50,9 +50,16 @@ class MultipartResource(Resource):
         request.notifyFinish().addErrback(_cancel, request, done)
         return NOT_DONE_YET
 
+    def make_reader(self, request: Any) -> MultipartReader:
+        """The reader that ``render_multipart`` is given.
+
+        Override it for one with other options, ``decide`` or ``progress``, or of
+        another class.
+        """
+        return MultipartReader.from_request(request, limits=self.limits)
+
     def _handle(self, request: Any) -> object:
-        reader = MultipartReader.from_request(request, limits=self.limits)
-        return self.render_multipart(request, reader)
+        return self.render_multipart(request, self.make_reader(request))
 
 
 def _cancel(failure: Failure, request: Any, done: Deferred[Any]) -> None:

@@ -1,0 +1,39 @@
+"""Show the pictures in a folder as a film, over and over, to whoever looks.
+
+python examples/mjpeg.py FOLDER [ENDPOINT]
+"""
+
+import sys
+from itertools import cycle
+from pathlib import Path
+
+from twisted.internet import endpoints, reactor
+from twisted.internet.task import LoopingCall
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from txmultipart import MixedReplaceWriter
+from txmultipart.web.answer import answer
+
+
+class Film(Resource):
+    isLeaf, viewers = True, ()
+
+    def render_GET(self, request):
+        viewer = MixedReplaceWriter()  # one for each: who is slow misses frames
+        self.viewers = (*self.viewers, viewer)
+        answer(request, viewer)
+        return NOT_DONE_YET
+
+    def show(self, frame):
+        self.viewers = tuple(v for v in self.viewers if not v.closed)
+        for viewer in self.viewers:
+            viewer.send(frame)
+
+
+film = Film()
+frames = cycle([path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())])
+LoopingCall(lambda: film.show(next(frames))).start(1 / 25)
+endpoint = endpoints.serverFromString(reactor, (sys.argv[2:] or ["tcp:8080"])[0])
+endpoint.listen(Site(film)).addCallback(lambda port: print(port, flush=True))
+reactor.run()

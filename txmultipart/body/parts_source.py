@@ -1,0 +1,103 @@
+"""PartsSource: parts one after the other, with what stands between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from txmultipart.body.payload import Payload
+from txmultipart.body.sources import is_live
+from txmultipart.errors import MisuseError, PayloadError
+from txmultipart.interfaces import Source
+from txmultipart.sansio.events import EndOfMultipart, PartBegin, PartEnd
+from txmultipart.sansio.serializer import MultipartSerializer
+
+
+class PartsSource:
+    """The parts of a writer, one after the other, with what stands between them."""
+
+    def __init__(
+        self, parts: Iterable[Payload], serializer: MultipartSerializer
+    ) -> None:
+        self.part: Payload | None = None
+        self._parts = enumerate(parts, 1)
+        self._serializer = serializer
+        self._source: Source | None = None
+        self._number = 0
+        self._sent = 0  # of the part under way
+        self._ended = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the pieces of the part under way are to leave at once."""
+        return is_live(self._source)
+
+    def read(self) -> bytes | Deferred[bytes]:
+        """The next bytes of the body."""
+        source = self._source
+        if source is None:
+            return self._begin_next()
+        with naming(self._number):
+            piece = source.read()
+        if self._source is not source:
+            source.close()  # closed from within, when it could not close itself
+        if isinstance(piece, Deferred):
+            return piece.addCallbacks(self._content, self._broke)
+        return self._content(piece)
+
+    def _begin_next(self) -> bytes:
+        self._number, self.part = next(self._parts, (0, None))
+        if self.part is not None:
+            self._sent = 0
+            with naming(self._number):
+                self._source = self.part.open()
+            return self._serializer.send(PartBegin(self.part.part_headers()))
+        if self._ended:
+            return b""
+        self._ended = True
+        return self._serializer.send(EndOfMultipart())
+
+    def _content(self, piece: bytes) -> bytes:
+        self._sent += len(piece)
+        self._check_length(at_end=not piece)
+        if piece:
+            return piece
+        self.close()
+        return self._serializer.send(PartEnd())
+
+    def _check_length(self, *, at_end: bool) -> None:
+        """A part whose size was promised has that size, even if its file changed."""
+        assert self.part is not None
+        promised = self.part.length
+        if not isinstance(promised, int):
+            return
+        if self._sent > promised or (at_end and self._sent < promised):
+            word = "fewer" if at_end else "more"
+            raise PayloadError(
+                f"{promised} bytes were promised, and the source gave {word}",
+                code="wrong-length",
+                part=self._number,
+            )
+
+    def _broke(self, failure: Any) -> Any:
+        with naming(self._number):
+            failure.raiseException()
+
+    def close(self) -> None:
+        """Let go of the part under way."""
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+
+@contextmanager
+def naming(number: int) -> Iterator[None]:
+    """Have our own error from within say which part it was."""
+    try:
+        yield
+    except (MisuseError, PayloadError) as error:
+        error.part = error.part or number
+        raise
