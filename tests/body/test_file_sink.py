@@ -661,3 +661,28 @@ def test_more_pieces_than_one_call_takes(tmp_path: Path) -> None:
     with (tmp_path / "a").open("wb") as file:
         write_all(file.fileno(), pieces)
     assert (tmp_path / "a").read_bytes() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 7, 8, 100])
+def test_a_free_counter_is_found_in_few_looks(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[object] = []
+
+    def lexists(path: Path) -> bool:
+        looks.append(path)
+        return path.exists()
+
+    for name in ["f.txt", *(f"f ({count}).txt" for count in range(1, taken + 1))]:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(os.path, "lexists", lexists)
+    _, first, *_ = file_sink._candidates(tmp_path / "f.txt")
+    assert first.name == f"f ({taken + 1}).txt"
+    assert len(looks) <= 2 * (taken + 1).bit_length() + 1
+
+
+def test_when_others_are_faster_a_random_name_is_tried(tmp_path: Path) -> None:
+    names = [path.name for path in file_sink._candidates(tmp_path / "f.tar.gz")]
+    assert names[:3] == ["f.tar.gz", "f (1).tar.gz", "f (2).tar.gz"]
+    assert len(set(names)) == 41
+    assert len(names[-1]) > 20

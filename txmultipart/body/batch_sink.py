@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 
+from txmultipart.body.pieces import Pieces
 from txmultipart.body.sinks import Sink
 
 #: Bytes that are written at once. Larger ones cost more page faults than they save.
@@ -40,8 +41,7 @@ class BatchSink(Sink):
     def __init__(self) -> None:
         #: Bytes taken so far.
         self.size = 0
-        self._batch: list[bytes] = []
-        self._batched = 0
+        self._batch = Pieces()
         self._lock = DeferredLock()
         self._jobs = 0
         self._waiting = 0  # bytes
@@ -58,16 +58,11 @@ class BatchSink(Sink):
         """Take some bytes for the disk."""
         self.size += len(data)
         self._batch.append(data)
-        self._batched += len(data)
-        if self._batched >= BATCH:
+        if self._batch.size >= BATCH:
             self._submit()
 
-    def _take_batch(self) -> list[bytes]:
-        batch, self._batch, self._batched = self._batch, [], 0
-        return batch
-
     def _submit(self) -> None:
-        size, batch = self._batched, self._take_batch()
+        size, batch = self._batch.size, self._batch.take()
         if self._jobs or self._slow:
             self._slow = max(0, self._slow - 1)
             self._work(size, self._write, batch)

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from secrets import token_hex
@@ -96,12 +97,12 @@ class FileSink(BatchSink):
 
     def finish(self) -> Deferred[None]:
         """Give the file its name; fires when that is done."""
-        batch = self._take_batch()
+        batch = self._batch.take()
         return going_on(self._lock.run(self._finish, batch))
 
     def fail(self, failure: Failure) -> Deferred[None]:
         """Remove the file, whatever its state."""
-        self._take_batch()
+        self._batch.take()
         removed: Deferred[None] = self._lock.run(deferToThread, self._remove)
         removed.addErrback(
             lambda failure: _log.failure("a file could not be removed", failure)
@@ -173,7 +174,9 @@ class FileSink(BatchSink):
         try:
             self._close()
         finally:
-            path.unlink(missing_ok=True)
+            # What is gone, with its folder or without, need not be removed.
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.unlink()
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -182,13 +185,36 @@ class FileSink(BatchSink):
 
 
 def _candidates(path: Path) -> Iterator[Path]:
-    """``a.tar.gz``, ``a (1).tar.gz``, … — suffixes stay at the end."""
+    """``a.tar.gz``, ``a (1).tar.gz``, … — suffixes stay at the end.
+
+    The search for a free counter takes about as many looks as the counter has
+    bits. When others take each name just before, a random one is taken at last.
+    """
     yield path
     suffix = "".join(path.suffixes[-2:]) if len(path.suffixes) > 1 else path.suffix
     suffix = suffix if len(suffix) <= 20 else path.suffix
     stem = path.name.removesuffix(suffix)
-    for count in range(1, 10_000):
-        yield path.with_name(f"{stem} ({count}){suffix}")
+
+    def numbered(count: object) -> Path:
+        return path.with_name(f"{stem} ({count}){suffix}")
+
+    first = _first_free(numbered)
+    yield from map(numbered, range(first, first + 20))
+    yield from (numbered(token_hex(8)) for _ in range(20))
+
+
+def _first_free(numbered: Callable[[object], Path]) -> int:
+    """A counter whose name is free, the one before being taken (or 1)."""
+    taken, free = 0, 1
+    while os.path.lexists(numbered(free)):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if os.path.lexists(numbered(middle)):
+            taken = middle
+        else:
+            free = middle
+    return free
 
 
 def _move_without_overwriting(source: Path, target: Path) -> None:

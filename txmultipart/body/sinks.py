@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txmultipart.body.pieces import Pieces
 from txmultipart.errors import LimitExceeded, MisuseError
 from txmultipart.interfaces import ISink
 
@@ -64,20 +65,20 @@ class MemorySink(Sink):
     def __init__(self, max_size: int, *, limit: str = "max_field_size") -> None:
         self.max_size = max_size
         self._limit = limit
-        self._pieces: list[bytes] = []
+        self._pieces = Pieces()
         self._size = 0
 
     def write(self, data: bytes) -> None:
         """Keep some bytes."""
         self._size += len(data)
         if self._size > self.max_size:
-            self._pieces.clear()
+            self._pieces.take()
             raise LimitExceeded(self._limit, self.max_size, offset=self.max_size)
         self._pieces.append(data)
 
     def getvalue(self) -> bytes:
         """All that was written."""
-        return b"".join(self._pieces)
+        return self._pieces.joined()
 
 
 class LimitSink(Sink):

@@ -86,7 +86,6 @@ class SpoolSink(BatchSink):
         elif self.state is State.MEMORY:
             self.size += len(data)
             self._batch.append(data)
-            self._batched += len(data)
             if not self.in_memory:
                 self.state = State.FILE
                 self._work(0, self._open)
@@ -98,12 +97,12 @@ class SpoolSink(BatchSink):
             return succeed(None)
         if self.state is State.CLOSED:
             return fail(MisuseError("what was spooled was given up"))
-        return going_on(self._lock.run(self._finish, self._take_batch()))
+        return going_on(self._lock.run(self._finish, self._batch.take()))
 
     def fail(self, failure: Failure) -> Deferred[None]:
         """Keep nothing."""
         self.state = State.CLOSED
-        self._take_batch()
+        self._batch.take()
         return going_on(self._lock.run(self._close))
 
     def close(self) -> None:
