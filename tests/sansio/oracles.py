@@ -6,6 +6,7 @@ package is not installed.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable
 from types import ModuleType
@@ -32,6 +33,7 @@ MODULES = {
     "multipart": _module("multipart"),
     "python_multipart": _module("python_multipart.multipart"),
     "werkzeug": _module("werkzeug.sansio.multipart"),
+    "aiohttp": _module("aiohttp"),
 }
 
 
@@ -139,6 +141,32 @@ def werkzeug(body: bytes, boundary: bytes) -> Fields:
         elif isinstance(event, module.Epilogue):
             return [tuple(field) for field in fields]
 
+
+def aiohttp(body: bytes, boundary: bytes) -> Fields:
+    """The reader of the package ``aiohttp``, which is for any multipart."""
+    module = _installed("aiohttp")
+    return asyncio.run(_read_with_aiohttp(module, body, boundary))
+
+
+async def _read_with_aiohttp(module: Any, body: bytes, boundary: bytes) -> Fields:
+    protocol = importlib.import_module("aiohttp.base_protocol").BaseProtocol
+    loop = asyncio.get_running_loop()
+    stream = module.StreamReader(protocol(loop), 1 << 30, loop=loop)
+    stream.feed_data(body)
+    stream.feed_eof()
+    kind = f'multipart/form-data; boundary="{boundary.decode()}"'
+    fields: Fields = []
+    try:
+        async for part in module.MultipartReader({"Content-Type": kind}, stream):
+            fields.append((part.name, part.filename, bytes(await part.read())))
+    except (ValueError, module.http_exceptions.BadHttpMessage) as error:
+        raise ValueError from error
+    return fields
+
+
+#: What agrees with us on strict bodies, and is not asked about others: it is no
+#: parser of forms alone.
+GENERAL: dict[str, Oracle] = {"aiohttp": aiohttp}
 
 ORACLES: dict[str, Oracle] = {
     "multipart": multipart,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sansio.bodies import FIELD
-from tests.sansio.oracles import ORACLES, Fields, Oracle, ours
+from tests.sansio.oracles import GENERAL, ORACLES, Fields, Oracle, ours
 from txmultipart.sansio import (
     EndOfMultipart,
     MultipartSerializer,
@@ -73,7 +73,7 @@ def _headers(name: str, filename: str | None, kind: str | None) -> PartHeaders:
 
 # Drawn, not a parameter of the test: pytest-twisted cannot have both on one test.
 @settings(max_examples=400, deadline=None)
-@given(bodies(), st.sampled_from(list(ORACLES.values())))
+@given(bodies(), st.sampled_from([*ORACLES.values(), *GENERAL.values()]))
 def test_all_agree_on_strict_bodies(
     made: tuple[bytes, bytes, Fields], oracle: Oracle
 ) -> None:
