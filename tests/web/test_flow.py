@@ -8,7 +8,8 @@ from twisted.web.server import Site
 
 from tests.web.wire import Wire, head
 from txmultipart import MisuseError
-from txmultipart.web.flow import BodyFlow, ContentNotHere, Drain, NoContent
+from txmultipart.errors import ContentNotHere
+from txmultipart.web.flow import BodyFlow, Drain, NoContent
 
 
 class Flow(BodyFlow):

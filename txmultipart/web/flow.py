@@ -1,4 +1,7 @@
-"""BodyFlow: lets an HTTP/1 channel read a request's body, or keeps it from it."""
+"""Lets a channel read a request's body, or keeps it from it.
+
+``BodyFlow`` does so with a channel of HTTP/1.1, ``StreamFlow`` with a stream of HTTP/2.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,23 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
-from txmultipart.errors import MisuseError
+from txmultipart.errors import ContentNotHere
+from txmultipart.http2 import Stream
 from txmultipart.web import http1
+
+
+def request_line(channel: Any) -> http1.RequestLine | None:
+    """That of the request whose headers have come; None where no body can stream."""
+    if isinstance(channel, Stream):
+        return http1.RequestLine(*channel.request_line)
+    return http1.request_line(channel) if isinstance(channel, HTTPChannel) else None
+
+
+def make_flow(channel: Any, length: int | None, *, expects: bool) -> Flow:
+    """The producer of the body that comes on ``channel``."""
+    if isinstance(channel, Stream):
+        return StreamFlow(channel, expects=expects)
+    return BodyFlow(channel, length, expects=expects)
 
 
 @implementer(IPushProducer)
@@ -90,6 +108,41 @@ class BodyFlow:
             self._transport.resumeProducing()
 
 
+@implementer(IPushProducer)
+class StreamFlow:
+    """The same for a stream of HTTP/2, which stands in nobody's way.
+
+    When the answer is out it ends by itself, whatever is still to come.
+    """
+
+    def __init__(self, stream: Stream, *, expects: bool) -> None:
+        self.expects = expects
+        #: Bytes of the body that have come.
+        self.received = 0
+        self._stream = stream
+
+    def pauseProducing(self) -> None:
+        """Let the peer send no more than its window."""
+        self._stream.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let it send on."""
+        if self.expects:
+            self.expects = False
+            self._stream.send_continue()
+        self._stream.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The body is wanted no more."""
+        self._stream.stopProducing()
+
+    def end(self) -> None:
+        """The body has ended, or the stream is lost."""
+
+
+Flow = BodyFlow | StreamFlow
+
+
 class Drain:
     """Drops bytes, and gives up when there are more than ``limit``."""
 
@@ -102,18 +155,6 @@ class Drain:
         self._left -= len(data)
         if self._left < 0:
             self._give_up()
-
-
-class BodyDropped(MisuseError):
-    """A request was answered while somebody still read its body; no more of it comes."""
-
-    code = "body-dropped"
-
-
-class ContentNotHere(MisuseError):
-    """``request.content`` was asked for while the body is still to come."""
-
-    code = "content-not-here"
 
 
 class NoContent:

@@ -8,7 +8,7 @@ of the body, as by a stock request.
 ::
 
     mode       meaning                                  bytes of the body go to
-    CLASSIC    no body, or not HTTP/1: all as stock     content
+    CLASSIC    no body, or a strange channel: as stock  content
     UNDECIDED  the resource is not known yet (guard)    the body, which holds them
     STREAMING  a marked resource was rendered           the body
     SPOOLING   an ordinary one waits for the end        content
@@ -24,7 +24,8 @@ of the body, as by a stock request.
 
 To drain is to read on and drop what comes, up to a bound: the channel cannot go
 on before the end of the body, and a sender whose connection is closed while it
-sends may never see the answer. Whoever still reads the body then is told.
+sends may never see the answer. Whoever still reads the body then is told. On
+HTTP/2 the stream does that by itself, and the request is over with its answer.
 """
 
 from __future__ import annotations
@@ -38,10 +39,17 @@ from twisted.web.resource import IResource
 from zope.interface import provider
 
 from txmultipart.body.delivery import BodyReader
-from txmultipart.errors import UploadAborted
+from txmultipart.errors import BodyDropped, ContentNotHere, UploadAborted
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
-from txmultipart.web.flow import BodyDropped, BodyFlow, ContentNotHere, Drain, NoContent
+from txmultipart.web.flow import (
+    BodyFlow,
+    Drain,
+    Flow,
+    NoContent,
+    make_flow,
+    request_line,
+)
 
 #: Resources whose ``render`` leads to ``request.render`` of another one, and the one
 #: that guard refuses with: whoever may not send should hear so before sending.
@@ -87,7 +95,7 @@ class StreamingRequest(server.Request):
     _aborting = False
     _body_ended = False
     _connected = False
-    _flow: BodyFlow
+    _flow: Flow
     _drain: Drain
     _expectation: list[bytes] | None = None
     _waiting: IResource | None = None
@@ -96,18 +104,18 @@ class StreamingRequest(server.Request):
 
     def gotLength(self, length: int | None) -> None:
         """The headers are in: look the resource up now, if there is a body to come."""
-        channel = self.channel
-        if length == 0 or not isinstance(channel, http.HTTPChannel):
+        line = None if length == 0 else request_line(self.channel)
+        if line is None:
             super().gotLength(length)
             return
-        line = http1.request_line(channel)
         self.method, self.uri, self.clientproto = line
         self.path, _, query = self.uri.partition(b"?")
         self.args = http.parse_qs(query, True) if query else {}
         self.content = NoContent()
         self.mode = Mode.UNDECIDED
         self.body = BodyReader(length=length)
-        self._flow = BodyFlow(channel, length, expects=self._take_expectation())
+        expects = self._take_expectation()
+        self._flow = make_flow(self.channel, length, expects=expects)
         self.process()
         if self.mode is Mode.UNDECIDED:
             self._connect()
@@ -122,7 +130,7 @@ class StreamingRequest(server.Request):
         if expects:
             self._expectation = list(values)
             self.requestHeaders.removeHeader(b"Expect")
-        return expects and self.clientproto == b"HTTP/1.1"
+        return expects and self.clientproto in (b"HTTP/1.1", b"HTTP/2")
 
     def handleContentChunk(self, data: bytes) -> None:
         """Some bytes of the body."""
@@ -237,7 +245,8 @@ class StreamingRequest(server.Request):
 
     def _decide_persistence(self) -> None:
         """An answer before the end of the body: say so now if the connection will close."""
-        if not self._flow.may_drain(self.drain_limit):
+        flow = self._flow
+        if isinstance(flow, BodyFlow) and not flow.may_drain(self.drain_limit):
             self.setHeader(b"Connection", b"close")
             self.channel.persistent = False
             http1.close_on_bad_framing(self.channel)
@@ -256,19 +265,31 @@ class StreamingRequest(server.Request):
             # An encoder's last words do not come by way of write.
             self._decide_persistence()
         super().finish()
-        self._begin_to_drain()
+        if isinstance(self._flow, BodyFlow):
+            self._begin_to_drain(self._flow)
+        else:
+            self._let_stream_go()
         # A request that is not queued does this in finish too.
         told, self.notifications = self.notifications, []
         for waiting in told:
             waiting.callback(None)
 
-    def _begin_to_drain(self) -> None:
-        assert self.body is not None
+    def _begin_to_drain(self, flow: BodyFlow) -> None:
         limit = self.drain_limit if self.channel.persistent else self.linger_limit
-        self.mode, self._drain = Mode.DRAINING, Drain(limit, self._flow.give_up)
-        # The body lets go of the flow, which whoever held it back would do no more.
-        self.body.fail(Failure(BodyDropped("the request was answered before")))
-        self._flow.expects = False  # it has its answer
-        self._flow.resumeProducing()
+        self.mode, self._drain = Mode.DRAINING, Drain(limit, flow.give_up)
+        self._drop_body()
+        flow.expects = False  # it has its answer
+        flow.resumeProducing()
         if not self.channel.persistent:
-            self._flow.linger(self.linger_time)
+            flow.linger(self.linger_time)
+
+    def _let_stream_go(self) -> None:
+        """A stream of HTTP/2 drops what still comes by itself."""
+        self.mode, self.queued = Mode.DRAINING, False
+        self._drop_body()
+        http1.let_go(self)
+
+    def _drop_body(self) -> None:
+        # The body lets go of the flow, which whoever held it back would do no more.
+        assert self.body is not None
+        self.body.fail(Failure(BodyDropped("the request was answered before")))

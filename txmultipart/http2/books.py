@@ -1,0 +1,80 @@
+"""The h2 connection that keeps a server's books, and what it announces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes, Settings
+from hpack.exceptions import HPACKError
+
+from txmultipart.http2.frames import PREFACE
+from txmultipart.http2.options import HTTP2Options
+
+#: What a window is before anything was said (section 6.9.2).
+_DEFAULT_WINDOW = 65535
+
+#: We follow no tree of priorities, and say so (RFC 9218 section 2.1).
+_NO_RFC7540_PRIORITIES = 9
+
+#: h2 ends the connection for a stream too many; up to so many times the streams that
+#: were announced, the stream is refused before h2 minds.
+_PATIENCE = 4
+
+#: Of the peer's wish for our compression, what is worth its price: the encoder
+#: searches all of its table for every field.
+LARGEST_TABLE = 4096
+
+
+class _Books(H2Connection):
+    # Enough to tell a late frame from a wrong one; each closed stream takes memory.
+    MAX_CLOSED_STREAMS = 1024
+
+
+def server_books(options: HTTP2Options) -> H2Connection:
+    """Books for the server's side, with its first frames ready to be sent.
+
+    The client's preface counts as seen: the splitter has it.
+    """
+    # Fields are judged in ``fields``, where it costs no more than their stream.
+    config = H2Configuration(
+        client_side=False,
+        validate_inbound_headers=False,
+        normalize_inbound_headers=False,
+    )
+    books = _Books(config)
+    books.local_settings = _settings(options, options.max_streams)
+    books.max_inbound_frame_size = options.max_frame
+    books.decoder.max_header_list_size = options.max_header_list
+    books.initiate_connection()
+    books.local_settings = _settings(options, options.max_streams * _PATIENCE)
+    if options.connection_window > _DEFAULT_WINDOW:
+        more = options.connection_window - _DEFAULT_WINDOW
+        books.increment_flow_control_window(more)
+    books.receive_data(PREFACE)
+    return books
+
+
+def _settings(options: HTTP2Options, streams: int) -> Settings:
+    values: dict[Any, int] = {
+        SettingCodes.MAX_CONCURRENT_STREAMS: streams,
+        SettingCodes.INITIAL_WINDOW_SIZE: options.first_window,
+        SettingCodes.MAX_FRAME_SIZE: options.max_frame,
+        SettingCodes.MAX_HEADER_LIST_SIZE: options.max_header_list,
+        _NO_RFC7540_PRIORITIES: 1,
+    }
+    return Settings(client=False, initial_values=values)
+
+
+def own_code(error: ProtocolError) -> int | None:
+    """The code of what h2 calls by another name; None if its GOAWAY is right."""
+    if isinstance(error.__cause__, HPACKError) and not _is_calm(error):
+        return ErrorCodes.COMPRESSION_ERROR  # section 4.3
+    return None
+
+
+def _is_calm(error: ProtocolError) -> bool:
+    return error.error_code == ErrorCodes.ENHANCE_YOUR_CALM

@@ -1,0 +1,164 @@
+"""Receiver: frames to h2, and DATA past it to the streams.
+
+::
+
+    DATA for                      h2 is told  the bytes       connection credit
+    an open stream                yes         to the stream   by h2's count
+    a stream whose length it      no          dropped         past h2
+      breaks: reset
+    a stream that we reset        no          dropped         past h2
+    any other                     yes, and judges             by h2's count
+
+h2 would answer each frame for a stream that we reset with another reset; what is on
+its way when we reset is no fault of the peer. What h2 did not count, it must not give
+back, so that credit is written past it, and both sides count the same.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import Event
+
+from txmultipart.http2.errors import StreamReset
+from txmultipart.http2.feed import make_feed
+from txmultipart.http2.floods import Floods
+from txmultipart.http2.frames import Head, Kind, window_update
+from txmultipart.http2.inbound import Inbound
+from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.window import connection_lump
+
+_REMEMBERED = 1024
+
+
+class Taker(Protocol):
+    """A stream, as far as it is sent to."""
+
+    stream_id: int
+    inbound: Inbound
+
+
+class Streams(Protocol):
+    """Whose the streams are."""
+
+    def find(self, stream_id: int) -> Taker | None:
+        """The stream of this number, if it is open."""
+        ...
+
+    def happened(self, event: Event) -> None:
+        """h2 says that something has happened."""
+        ...
+
+    def reset(self, stream: Taker, error: StreamReset) -> None:
+        """Reset a stream, for what its peer did."""
+        ...
+
+    def body_ended(self, stream: Taker) -> None:
+        """The last byte of its body is here."""
+        ...
+
+    def goaway(self, last_stream_id: int, error_code: int) -> None:
+        """The peer wants no more streams."""
+        ...
+
+
+class Receiver:
+    """What the splitter of one connection hands its frames to."""
+
+    def __init__(
+        self, h2: H2Connection, options: HTTP2Options, floods: Floods, streams: Streams
+    ) -> None:
+        self._h2 = h2
+        self._feed = make_feed(h2)
+        self._window = options.connection_window
+        self._floods = floods
+        self._streams = streams
+        self._reset_by_us: OrderedDict[int, None] = OrderedDict()
+        self._past_h2 = 0
+
+    def frame(self, head: Head, whole: bytes) -> None:
+        """A frame other than DATA, to h2."""
+        if head.kind == Kind.HEADERS and head.stream_id in self._reset_by_us:
+            self._floods.resets.take()  # h2 answers it with one more
+        self._tell(lambda: self._feed.frame(whole))
+
+    def goaway(self, last_stream_id: int, error_code: int) -> None:
+        """Not to h2, which would close for both sides."""
+        self._streams.goaway(last_stream_id, error_code)
+
+    def data_header(
+        self, stream_id: int, body: int, end: bool, pad: int | None
+    ) -> Taker | None:
+        """DATA begins; see the table above."""
+        stream = self._streams.find(stream_id)
+        size = body if pad is None else body + pad + 1
+        if stream is None and stream_id in self._reset_by_us:
+            self._drop(stream_id, size, end)
+            return None
+        if stream is not None and _is_too_much(stream.inbound, body, end):
+            self._floods.resets.take()
+            error = StreamReset(ErrorCodes.PROTOCOL_ERROR, "not the length it said")
+            self._streams.reset(stream, error)
+            self._drop(stream_id, size, end)
+            return None
+        if stream is None:
+            self._floods.resets.take()
+        return self._account(stream_id, body, end, pad)
+
+    def _account(
+        self, stream_id: int, body: int, end: bool, pad: int | None
+    ) -> Taker | None:
+        self._tell(lambda: self._feed.account(stream_id, body, end, pad))
+        stream = self._streams.find(stream_id)  # unless h2 had something against it
+        if stream is not None:
+            stream.inbound.announce(body, end, pad)
+        return stream
+
+    def data_body(self, target: Taker, data: bytes) -> None:
+        """Some bytes of a body."""
+        target.inbound.arrived(data)
+
+    def data_end(self, target: Taker) -> None:
+        """The last of them."""
+        target.inbound.end()
+        self._streams.body_ended(target)
+
+    def was_reset(self, stream: Taker) -> None:
+        """We reset a stream: what is still on its way for it is dropped."""
+        if not stream.inbound.remote_ended:
+            self.remember(stream.stream_id)
+
+    def remember(self, stream_id: int) -> None:
+        """We reset a stream of this number."""
+        self._reset_by_us[stream_id] = None
+        if len(self._reset_by_us) > _REMEMBERED:
+            self._reset_by_us.popitem(last=False)
+
+    def credit(self) -> bytes:
+        """Give the connection's window back; what is to be written after h2's output."""
+        lump = connection_lump(self._window, self._h2.inbound_flow_control_window)
+        if lump:
+            self._h2.increment_flow_control_window(lump)
+        size = self._past_h2
+        if size * 8 < self._window:
+            return b""
+        self._past_h2 = 0
+        return window_update(0, size)
+
+    def _tell(self, tell: Callable[[], list[Event]]) -> None:
+        for event in tell():
+            self._streams.happened(event)
+
+    def _drop(self, stream_id: int, size: int, end: bool) -> None:
+        self._past_h2 += size
+        if end:
+            self._reset_by_us.pop(stream_id, None)
+
+
+def _is_too_much(body: Inbound, size: int, end: bool) -> bool:
+    # After its end anything is, and h2 says so with the right code.
+    return not body.remote_ended and not body.fits(size, end)

@@ -1,0 +1,281 @@
+"""Splitter: cuts what comes into frames, before h2 sees any of it.
+
+h2 collects a frame whole before it looks at its length, puts no bound on floods,
+and lets its state run ahead of the events when it is given several frames. So each
+frame's nine bytes are looked at here first, and only then is it collected, up to a
+size that was agreed on, and handed on alone. DATA is not collected at all.
+
+::
+
+    state    what comes next                    and then
+    PREFACE  the 24 bytes of section 3.4        HEAD
+    HEAD     nine bytes                         by the kind of frame, see below
+    PAD      the length of a DATA frame's pad   BODY
+    BODY     bytes of a body, passed on         PADDING or HEAD
+    PADDING  bytes of a pad, dropped            HEAD
+    WHOLE    the rest of a frame, collected     HEAD, the frame handed on
+    SKIP     a frame of a kind unknown to us    HEAD
+
+    kind                state
+    DATA                PAD if it is padded, else BODY
+    GOAWAY              WHOLE, but not for h2, which would end everything
+    any other of ours   WHOLE
+    unknown             SKIP
+
+Whole DATA frames of one stream that came in one read are handed on as if they
+were one: what h2 does for a frame is done once for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from txmultipart.http2.floods import Floods
+from txmultipart.http2.frames import (
+    END_STREAM,
+    HEADER,
+    PADDED,
+    PREFACE,
+    Head,
+    Kind,
+    frame,
+    parse_head,
+)
+from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.rules import (
+    SETTING,
+    FrameRules,
+    frame_size_error,
+    protocol_error,
+)
+
+#: The settings that h2 knows. It keeps every other one for ever.
+_KNOWN_SETTINGS = frozenset(n.to_bytes(2, "big") for n in (1, 2, 3, 4, 5, 6, 8))
+
+
+class Handler(Protocol):
+    """Who is told of the frames. Each method may raise what ends the connection."""
+
+    def data_header(self, stream_id: int, body: int, end: bool, pad: int | None) -> Any:
+        """DATA with ``body`` bytes begins; gives who takes them, None if nobody does."""
+        ...
+
+    def data_body(self, target: Any, data: bytes) -> None:
+        """Some of the bytes."""
+        ...
+
+    def data_end(self, target: Any) -> None:
+        """The last byte of a stream was passed on."""
+        ...
+
+    def frame(self, head: Head, whole: bytes) -> None:
+        """Any other frame, with its header."""
+        ...
+
+    def goaway(self, last_stream_id: int, error_code: int) -> None:
+        """The peer wants no more streams."""
+        ...
+
+
+class Splitter:
+    """The bytes of one connection, one frame after the other, to ``handler``."""
+
+    def __init__(self, handler: Handler, options: HTTP2Options, floods: Floods) -> None:
+        self._handler = handler
+        self._rules = FrameRules(options)
+        self._longest = options.max_frame
+        self._floods = floods
+        self._step = self._preface
+        self._part = b""  # of the preface or of a frame header
+        self._head = Head(0, 0, 0, 0)
+        self._left = 0  # bytes of this frame until the next state
+        self._pad = 0
+        self._target: Any = None
+        self._whole = bytearray()
+
+    def receive(self, data: bytes) -> None:
+        """Some bytes have come. Raises ``ConnectionBroken`` when they break a rule."""
+        self._floods.received(len(data))
+        place, size = 0, len(data)
+        while place < size:
+            place = self._step(data, place)
+        self._floods.check()
+
+    # The states -------------------------------------------------------------------
+
+    def _preface(self, data: bytes, place: int) -> int:
+        piece = data[place : place + len(PREFACE) - len(self._part)]
+        self._part += piece
+        if not PREFACE.startswith(self._part):
+            raise protocol_error("no preface")
+        if len(self._part) == len(PREFACE):
+            self._part, self._step = b"", self._header
+        return place + len(piece)
+
+    def _header(self, data: bytes, place: int) -> int:
+        if self._part or len(data) - place < HEADER.size:
+            return self._header_in_parts(data, place)
+        run = self._run(data, place)
+        if run:
+            return run
+        self._begin(parse_head(data, place))
+        return place + HEADER.size
+
+    def _header_in_parts(self, data: bytes, place: int) -> int:
+        piece = data[place : place + HEADER.size - len(self._part)]
+        self._part += piece
+        if len(self._part) == HEADER.size:
+            head, self._part = parse_head(self._part), b""
+            self._begin(head)
+        return place + len(piece)
+
+    def _pad_length(self, data: bytes, place: int) -> int:
+        self._begin_body(data[place])
+        return place + 1
+
+    def _body(self, data: bytes, place: int) -> int:
+        piece = data[place : place + self._left]
+        self._left -= len(piece)
+        if self._target is not None:
+            self._handler.data_body(self._target, piece)
+        if not self._left:
+            self._after_body()
+        return place + len(piece)
+
+    def _padding(self, data: bytes, place: int) -> int:
+        size = min(self._pad, len(data) - place)
+        self._pad -= size
+        if not self._pad:
+            self._end_data()
+        return place + size
+
+    def _collect(self, data: bytes, place: int) -> int:
+        piece = data[place : place + self._left]
+        self._whole += piece
+        self._left -= len(piece)
+        if not self._left:
+            self._hand_on()
+        return place + len(piece)
+
+    def _skip(self, data: bytes, place: int) -> int:
+        size = min(self._left, len(data) - place)
+        self._left -= size
+        if not self._left:
+            self._step = self._header
+        return place + size
+
+    # A frame begins ---------------------------------------------------------------
+
+    def _begin(self, head: Head) -> None:
+        self._rules.check(head)
+        self._floods.frame(head)
+        self._head, self._left = head, head.length
+        if head.kind == Kind.DATA:
+            self._begin_data()
+        elif head.kind > Kind.CONTINUATION:
+            self._step = self._skip if head.length else self._header
+        else:
+            self._whole = bytearray(frame_header(head))
+            self._step = self._collect
+            if not head.length:
+                self._hand_on()
+
+    # DATA -------------------------------------------------------------------------
+
+    def _begin_data(self) -> None:
+        if not self._head.flags & PADDED:
+            self._begin_body(None)
+        elif not self._head.length:
+            raise frame_size_error("no room for the length of the pad")
+        else:
+            self._step = self._pad_length
+
+    def _begin_body(self, pad: int | None) -> None:
+        head = self._head
+        body = head.length if pad is None else head.length - 1 - pad
+        if body < 0:  # Section 6.1
+            raise protocol_error("a pad is longer than its frame")
+        end = bool(head.flags & END_STREAM)
+        self._floods.body(body, end)
+        self._target = self._handler.data_header(head.stream_id, body, end, pad)
+        self._left, self._pad, self._step = body, pad or 0, self._body
+        if not body:
+            self._after_body()
+
+    def _after_body(self) -> None:
+        self._step = self._padding
+        if not self._pad:
+            self._end_data()
+
+    def _end_data(self) -> None:
+        self._step = self._header
+        target, self._target = self._target, None
+        if target is not None and self._head.flags & END_STREAM:
+            self._handler.data_end(target)
+
+    def _run(self, data: bytes, place: int) -> int:
+        """Hand on whole DATA frames as one; where they end, 0 if there are not two."""
+        if self._rules.block or not self._rules.greeted:
+            return 0
+        stream_id, pieces, end = find_run(data, place, self._longest)
+        if len(pieces) < 2:
+            return 0
+        joined = b"".join(pieces)
+        self._floods.frames(len(pieces), len(joined))
+        self._floods.body(len(joined), False)
+        target = self._handler.data_header(stream_id, len(joined), False, None)
+        if target is not None:
+            self._handler.data_body(target, joined)
+        return end
+
+    # All other frames -------------------------------------------------------------
+
+    def _hand_on(self) -> None:
+        whole, self._whole = bytes(self._whole), bytearray()
+        self._step = self._header
+        if self._head.kind == Kind.GOAWAY:
+            self._hand_on_goaway(whole[HEADER.size :])
+        elif self._head.kind == Kind.SETTINGS:
+            self._handler.frame(self._head, known_settings(self._head, whole))
+        else:
+            self._handler.frame(self._head, whole)
+
+    def _hand_on_goaway(self, payload: bytes) -> None:
+        if len(payload) < 8:
+            raise frame_size_error("GOAWAY is too short")
+        words = (int.from_bytes(payload[i : i + 4], "big") for i in (0, 4))
+        self._handler.goaway(*words)
+
+
+def frame_header(head: Head) -> bytes:
+    """The nine bytes of ``head``."""
+    high, low = head.length >> 8, head.length & 0xFF
+    return HEADER.pack(high, low, head.kind, head.flags, head.stream_id)
+
+
+def known_settings(head: Head, whole: bytes) -> bytes:
+    """A SETTINGS frame without the settings that h2 does not know."""
+    entries = [whole[i : i + SETTING] for i in range(HEADER.size, len(whole), SETTING)]
+    known = b"".join(entry for entry in entries if entry[:2] in _KNOWN_SETTINGS)
+    return frame(head.kind, head.flags, 0, known)
+
+
+def find_run(data: bytes, place: int, limit: int) -> tuple[int, list[memoryview], int]:
+    """The stream, the bodies and the end of the plain whole DATA frames at ``place``.
+
+    Plain: no flags, some bytes, and no reserved bit. All are of one stream.
+    """
+    view, pieces, size = memoryview(data), [], len(data)
+    unpack, width = HEADER.unpack_from, HEADER.size
+    first = 0
+    while size - place >= width:
+        high, low, kind, flags, stream_id = unpack(data, place)
+        end = place + width + (high << 8 | low)
+        if kind or flags or end > size or not width < end - place <= limit + width:
+            break
+        if stream_id != (first or stream_id) or not 0 < stream_id < 1 << 31:
+            break
+        first = stream_id
+        pieces.append(view[place + width : end])
+        place = end
+    return first, pieces, place

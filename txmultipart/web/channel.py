@@ -1,0 +1,143 @@
+"""NegotiatingChannel: one port for HTTP/1.1 and for HTTP/2.
+
+::
+
+    a connection          speaks HTTP/2 if                        else
+    on TLS                that was negotiated (ALPN)              HTTP/1.1
+    in the clear          its first bytes are HTTP/2's preface    HTTP/1.1
+
+    state     bytes                                 then
+    SNIFFING  that may become the preface           are kept
+    SNIFFING  of the preface, or on TLS with "h2"   HTTP2, all bytes to it
+    SNIFFING  of a line that no HTTP/1 knows        HTTP2, which refuses them
+    SNIFFING  any other                             HTTP1, all bytes to it
+
+Till it is known, a stock channel stands behind the connection and looks after its
+timeout; if it turns out to be wrong, it has seen no bytes yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, cast
+
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.iweb import INonQueuedRequestFactory
+from zope.interface import implementer
+
+from txmultipart.http2 import PREFACE, Front, HTTP2Options, Server, WholeReads
+
+
+class Speech(Enum):
+    """What a connection speaks; see the table above."""
+
+    SNIFFING = "sniffing"
+    HTTP1 = "http1"
+    HTTP2 = "http2"
+
+
+@implementer(IHandshakeListener)
+class NegotiatingChannel(Protocol):
+    """The protocol of a ``StreamingSite``, which sets the attributes below."""
+
+    transport: Any
+    factory: Any
+    site: Any = None
+    requestFactory: Any = None
+    timeOut: float | None = None
+    callLater: Callable[..., Any]
+
+    #: How connections on HTTP/2 are kept, where the site does not say.
+    http2_options = HTTP2Options()
+
+    def __init__(self) -> None:
+        self.speech = Speech.SNIFFING
+        self._kept = b""
+        self._channel: Any = None
+        self._reads: WholeReads | None = None
+
+    def connectionMade(self) -> None:
+        """Begin with a stock channel."""
+        self._channel = channel = cast(Any, HTTPChannel())
+        channel.requestFactory, channel.site = self.requestFactory, self.site
+        channel.factory = self.factory
+        channel.timeOut, channel.callLater = self.timeOut, self.callLater
+        channel.makeConnection(self.transport)
+
+    def handshakeCompleted(self) -> None:
+        """On TLS it is known now, and the server may speak first."""
+        if self._negotiated == b"h2":
+            self._speak_http2()
+
+    @property
+    def _negotiated(self) -> Any:
+        return getattr(self.transport, "negotiatedProtocol", None)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Some bytes, for whoever is found to understand them."""
+        if self._reads is not None:
+            self._reads.add(data)
+            return
+        if self.speech is Speech.SNIFFING:
+            data, self._kept = self._kept + data, b""
+            self._sniff(data)
+        if self.speech is Speech.SNIFFING:
+            self._kept = data
+        else:
+            self._channel.dataReceived(data)
+
+    def _sniff(self, data: bytes) -> None:
+        if self._negotiated == b"h2":
+            self._speak_http2()
+        elif self._is_secure:
+            self.speech = Speech.HTTP1
+        elif data.startswith(PREFACE) or _is_no_http1(data):
+            self._speak_http2()
+        elif not PREFACE.startswith(data):
+            self.speech = Speech.HTTP1
+
+    def _speak_http2(self) -> None:
+        self.speech = Speech.HTTP2
+        self._channel.setTimeout(None)
+        self.transport.unregisterProducer()
+        front = Front(self._make_request, self.site, self.factory)
+        self._channel = Server(
+            front, self.site.reactor, timeout=self.timeOut, options=self._options
+        )
+        self._channel.makeConnection(self.transport)
+        if self._is_secure:
+            self._reads = WholeReads(self._channel.dataReceived)
+            self._reads.attach(self.transport)
+
+    @property
+    def _is_secure(self) -> bool:
+        return ISSLTransport(self.transport, None) is not None
+
+    @property
+    def _options(self) -> HTTP2Options:
+        return getattr(self.site, "http2_options", self.http2_options)
+
+    def _make_request(self, stream: Any) -> Any:
+        if INonQueuedRequestFactory.providedBy(self.requestFactory):
+            return self.requestFactory(stream)
+        return self.requestFactory(stream, False)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is lost; what came before has its turn first."""
+        if self._reads is not None:
+            self._reads.flush()
+        self._channel.connectionLost(reason)
+
+
+def _is_no_http1(data: bytes) -> bool:
+    """Whether this begins with a line that cannot be a request of any HTTP/1.
+
+    A preface that is broken looks like that, and is to be answered as such.
+    """
+    line, end, _ = data.partition(b"\r\n")
+    words = line.split(b" ")
+    return bool(end) and len(words) == 3 and not words[2].startswith(b"HTTP/")
