@@ -67,7 +67,9 @@ def test_limits_are_those_of_the_table() -> None:
 
 def test_errors_are_those_of_the_table() -> None:
     """Every error of ours that is exported stands in the table, with its status."""
-    rows = re.findall(r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \| ([\d, ]+|–|as decided) \|", README, re.M)
+    rows = re.findall(
+        r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \| ([\d, ]+|–|as decided) \|", README, re.M
+    )
     told = {
         name: status for names, status in rows for name in re.findall(r"\w+", names)
     }

@@ -47,6 +47,12 @@ from txmultipart.errors import (
     TruncatedMultipart,
     UploadAborted,
 )
+from txmultipart.http2 import (
+    ConnectionTerminated,
+    HTTP2Error,
+    HTTP2Options,
+    StreamReset,
+)
 from txmultipart.interfaces import IPayload, ISink, IStreamingResource
 from txmultipart.limits import UNLIMITED, Limits
 from txmultipart.web import (
@@ -67,10 +73,13 @@ __all__ = [
     "BodyReader",
     "ByteRangesWriter",
     "CallableSink",
+    "ConnectionTerminated",
     "ContentNotHere",
     "ContentRange",
     "FileSink",
     "FormData",
+    "HTTP2Error",
+    "HTTP2Options",
     "HashSink",
     "IPayload",
     "ISink",
@@ -97,6 +106,7 @@ __all__ = [
     "Sink",
     "SpoolSink",
     "StorageError",
+    "StreamReset",
     "StreamingRequest",
     "StreamingSite",
     "TeeSink",
