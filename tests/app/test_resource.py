@@ -21,7 +21,6 @@ from tests.web.wire import (
     request_bytes,
 )
 from txmultipart import UploadAborted
-from txmultipart.app import resource
 from txmultipart.web import answer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -38,10 +37,10 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> list[Failure]:
 
     def spy(request: Any, failure: Failure) -> None:
         seen.append(failure)
-        answer.answer_error(request, failure)
+        told(request, failure)
 
-    monkeypatch.setattr(resource, "answer_error", spy)
-    monkeypatch.setattr("txmultipart.web.resource.answer_error", spy)
+    told = answer.answer_error
+    monkeypatch.setattr(answer, "answer_error", spy)
     return seen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ class TestWelcome:
     def test_an_address(self, endpoint: str, host: str, url: str) -> None:
         address, example = welcome(endpoint, Address(host))
         assert address == f"Receiving at {url} into /inbox"
-        assert example.endswith(f" {url}")
+        assert example.endswith(f" {quote(url)}")
         assert ("--insecure" in example) is url.startswith("https")
 
     def test_a_place_without_a_port(self) -> None:

@@ -6,15 +6,12 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.web.server import NOT_DONE_YET
-
 from txmultipart.app.inbox import Inbox, Stored
 from txmultipart.body.delivery import get_body
 from txmultipart.body.reader import MultipartReader
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import Limits
-from txmultipart.web.answer import answer, answer_error, problem_body
+from txmultipart.web.answer import answer_with, problem_body
 from txmultipart.web.resource import MultipartResource
 
 # No script, style or frame: the page needs none, whatever somebody makes of it.
@@ -66,10 +63,7 @@ class InboxResource(MultipartResource):
 
     def render_PUT(self, request: Any) -> int:
         """Store the body under the name in the URL."""
-        done = Deferred.fromCoroutine(self._put(request))
-        done.addCallback(lambda body: answer(request, body))
-        done.addErrback(lambda failure: answer_error(request, failure))
-        return NOT_DONE_YET
+        return answer_with(request, self._put, request)
 
     async def _put(self, request: Any) -> bytes:
         filename = _filename(request)

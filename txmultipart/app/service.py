@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -26,6 +27,9 @@ from txmultipart.web.site import StreamingSite
 
 #: Other machines are let in only when asked for, with ``tcp:8080`` for instance.
 DEFAULT_ENDPOINT = "tcp:8080:interface=127.0.0.1"
+
+#: Is given lines for people.
+Announce = Callable[[str], object]
 
 _log = Logger()
 
@@ -151,9 +155,6 @@ class InboxService(Service):
         return gatherResults([*closed, self._inbox.close()])
 
 
-Announce = Callable[[str], object]
-
-
 async def _stop(port: IListeningPort) -> None:
     stopped = port.stopListening()
     if stopped is not None:
@@ -178,7 +179,7 @@ def _welcome(endpoint: str, port: IListeningPort, folder: Path) -> list[str]:
     insecure = "--insecure " if tls else ""
     return [
         f"Receiving at {url} into {folder}",
-        f"Try: echo hello | curl {insecure}-F 'file=@-;filename=hello.txt' {url}",
+        f"Try: echo hello | curl {insecure}-F 'file=@-;filename=hello.txt' {quote(url)}",
     ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
+from twisted.web.server import NOT_DONE_YET
 
 from txmultipart.errors import LimitExceeded, MisuseError, MultipartError, UploadAborted
 from txmultipart.web import http1
@@ -19,6 +21,34 @@ _log = Logger()
 # The two of the system's errors that mean the same wherever they come from
 # (RFC 4918 section 11.5).
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def answer_with(request: Any, handler: Callable[..., object], *args: object) -> int:
+    """Call ``handler`` and send what it gives, or what goes wrong in it.
+
+    It may give a Deferred or a coroutine; that is cancelled when the peer goes.
+    Returns what a ``render`` method has to.
+    """
+    done = maybeDeferred(handler, *args)
+    done.addCallbacks(
+        lambda result: answer(request, result),
+        lambda failure: answer_error(request, failure),
+    )
+    done.addErrback(lambda failure: answer_error(request, failure))
+    request.notifyFinish().addErrback(_cancel, request, done)
+    return NOT_DONE_YET
+
+
+def _cancel(failure: Failure, request: Any, done: Deferred[Any]) -> None:
+    """The peer has gone: whatever the handler still waits for is wanted no more.
+
+    If that was in the middle of the body, the body tells, with ``UploadAborted``;
+    to cancel would get ahead of it where a sink still undoes its work.
+    """
+    if getattr(request, "aborted", False):
+        return
+    done.addErrback(lambda reason: reason.trap(CancelledError) and None)
+    done.cancel()
 
 
 def answer(request: Any, result: object) -> None:

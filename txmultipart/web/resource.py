@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from txmultipart.body.reader import MultipartReader
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.limits import Limits
-from txmultipart.web.answer import answer, answer_error
+from txmultipart.web.answer import answer_with
 
 
 @implementer(IStreamingResource)
@@ -41,14 +38,7 @@ class MultipartResource(Resource):
 
     def render_POST(self, request: Any) -> int | bytes:
         """Read the body as a multipart."""
-        done = maybeDeferred(self._handle, request)
-        done.addCallbacks(
-            lambda result: answer(request, result),
-            lambda failure: answer_error(request, failure),
-        )
-        done.addErrback(lambda failure: answer_error(request, failure))
-        request.notifyFinish().addErrback(_cancel, request, done)
-        return NOT_DONE_YET
+        return answer_with(request, self._handle, request)
 
     def make_reader(self, request: Any) -> MultipartReader:
         """The reader that ``render_multipart`` is given.
@@ -60,15 +50,3 @@ class MultipartResource(Resource):
 
     def _handle(self, request: Any) -> object:
         return self.render_multipart(request, self.make_reader(request))
-
-
-def _cancel(failure: Failure, request: Any, done: Deferred[Any]) -> None:
-    """The peer has gone: whatever the handler still waits for is wanted no more.
-
-    If that was in the middle of the body, the body tells, with ``UploadAborted``;
-    to cancel would get ahead of it where a sink still undoes its work.
-    """
-    if getattr(request, "aborted", False):
-        return
-    done.addErrback(lambda reason: reason.trap(CancelledError) and None)
-    done.cancel()
