@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import copy
+
 import pytest
 
 from txmultipart.errors import (
@@ -85,3 +88,21 @@ def test_an_abort_keeps_what_the_transport_said() -> None:
     assert (error.code, error.http_status) == ("upload-aborted", 400)
     assert not isinstance(error, MultipartError)
     assert UploadAborted().reason is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LimitExceeded("max_parts", 3, offset=5, part=2),
+        TruncatedMultipart("a message", offset=7),
+        UploadAborted(9, ValueError("x")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_copies_tell_the_same(error: Exception) -> None:
+    for copied in (copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(copied) is type(error)
+        assert str(copied) == str(error)
+        assert {k: str(v) for k, v in vars(copied).items()} == {
+            k: str(v) for k, v in vars(error).items()
+        }

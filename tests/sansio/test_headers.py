@@ -327,3 +327,13 @@ def test_what_is_made_can_be_asked_too() -> None:
     headers = PartHeaders({"Content-Disposition": "x; name*=utf-8''%41"}, profile=MIME)
     assert headers.name == "A"
     assert headers.anomalies == ()
+
+
+def test_headers_made_for_a_form_are_read_as_strictly() -> None:
+    headers = PartHeaders(
+        {"Content-Disposition": "form-data; name", "Content-Type": "a;b"}
+    )
+    for read in (lambda: headers.name, lambda: headers.content_type):
+        with pytest.raises(MalformedMultipart) as caught:
+            read()
+        assert caught.value.code == "bad-parameter"
