@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hyperframe.frame import RstStreamFrame
+from twisted.web.resource import Resource
 
 from tests.http2.client import GET, Client
 from tests.http2.resources import Echo, Taker, Writer
+from txmultipart.http2 import floods
 from txmultipart.http2.errors import ConnectionBroken
 from txmultipart.http2.floods import Bucket
 from txmultipart.http2.frames import frame
@@ -132,6 +136,31 @@ def test_useful_bytes_are_no_flood() -> None:
     for _ in range(400):
         client.data(stream_id, bytes(64 << 10))
         client.raw(frame(0xEE, 0, 0, bytes(4000)))
+    assert client.code is None
+    client.lose()
+
+
+class Page(Resource):
+    """Answers with 16 KiB."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        return bytes(16 << 10)
+
+
+@pytest.mark.parametrize("updating", [True, False])
+def test_downloads_and_small_requests_are_no_flood(
+    updating: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floods, "_FREE", 4096)
+    client = Client(Page(), window=(1 << 31) - 1)
+    client.update((1 << 31) - 1 - 65_535)
+    for _ in range(300):
+        stream_id = client.request("GET", "/")
+        if updating:
+            client.update(16 << 10)
+        assert len(client.answers.pop(stream_id).body) == 16 << 10
     assert client.code is None
     client.lose()
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.http2.client import Client
 from tests.http2.resources import Echo, Taker, Writer
+from txmultipart.errors import UploadAborted
 from txmultipart.http2 import PREFACE
 from txmultipart.http2.connection import Connection, Stage
 from txmultipart.http2.errors import HTTP2Error, StreamReset
@@ -116,4 +117,33 @@ def test_a_connection_by_itself_has_no_streams() -> None:
 def test_small_windows() -> None:
     client = Client(Echo(), connection_window=1000, first_window=70_000)
     assert client.credit[0] == 0
+    client.lose()
+
+
+def test_a_last_frame_that_never_comes_whole_is_not_waited_for() -> None:
+    taker = Taker()
+    client = Client(taker, timeout=20)
+    stream_id = client.request("PUT", "/", end=False)
+    taker.take()
+    client.raw(frame(0, 1, stream_id, bytes(10))[:-5])
+    for _ in range(60):
+        client.advance(1)
+    assert client.answers[stream_id].reset == 8
+    (failure,) = taker.sink.failures
+    assert failure.check(UploadAborted)
+    client.lose()
+
+
+def test_a_frame_may_come_slowly_if_it_comes() -> None:
+    taker = Taker()
+    client = Client(taker, timeout=20)
+    stream_id = client.request("PUT", "/", end=False)
+    pieces = taker.take()
+    whole = frame(0, 1, stream_id, bytes(1000))
+    for start in range(0, len(whole), 10):
+        client.raw(whole[start : start + 10])
+        client.advance(1)
+    assert client.answers[stream_id].reset is None
+    assert b"".join(pieces) == bytes(1000)
+    taker.answer()
     client.lose()

@@ -452,3 +452,12 @@ def test_a_boundary_that_is_read_off_the_body_has_to_be_usable() -> None:
     problem = run([b"\r\n--\xff\xfe\r\n"], b"", REPLACE).problem
     assert problem is not None
     assert (problem.kind, problem.code) == ("MalformedMultipart", "bad-boundary")
+
+
+def test_a_nested_parser_spends_what_the_outer_one_may() -> None:
+    outer = MultipartParser(b"B", limits=Limits(max_parts=2))
+    outer.receive_data(HEAD)
+    inner = MultipartParser(b"B", limits=outer.limits, budget=outer.budget)
+    inner.receive_data(HEAD)
+    with pytest.raises(LimitExceeded, match="max_parts"):
+        outer.receive_data(b"\r\n" + HEAD)

@@ -11,7 +11,7 @@
     WINDOW_UPDATE                         2 for each stream, 20 for each DATA frame sent
 
 A bucket holds its number and is filled again at so many a second. Useful are the
-bytes of bodies and of header blocks.
+bytes of bodies, both ways, and of header blocks, and each request.
 """
 
 from __future__ import annotations
@@ -84,12 +84,14 @@ class Floods:
             raise calm("too many bytes for nothing")
 
     def stream_opened(self) -> None:
-        """Its window may be updated."""
+        """Its window may be updated. A request is of use, however short HPACK made it."""
         self._updates += 2
+        self._useful += _FRAME
 
-    def data_sent(self) -> None:
-        """So may the windows that it took from."""
+    def data_sent(self, size: int) -> None:
+        """So may the windows that it took from: what answers us is of use."""
         self._updates += 20
+        self._useful += size
 
     def frame(self, head: Head) -> None:
         """A frame begins."""

@@ -60,6 +60,8 @@ class Inbound:
         self.remote_ended = False
         #: Bytes that were announced by the headers of their frames.
         self.announced = 0
+        #: Bytes that are here.
+        self.received = 0
         self._length = length
         self._window = window
         self._deliver, self._deliver_end = deliver, deliver_end
@@ -85,6 +87,7 @@ class Inbound:
 
     def arrived(self, data: bytes) -> None:
         """Some bytes are here."""
+        self.received += len(data)
         if self.state in (Flow.RUNNING, Flow.PAUSED):
             self._hold(data)
             self._pass_on()
@@ -123,7 +126,8 @@ class Inbound:
     @property
     def waits_for_peer(self) -> bool:
         """Whether it is up to the peer that this goes on."""
-        return self.state is Flow.RUNNING and not self.remote_ended
+        # A frame that ends the stream may have come in part.
+        return self.state is Flow.RUNNING and not self._ended
 
     def _pass_on(self) -> None:
         if self._passing:

@@ -37,7 +37,8 @@ class Sender(Protocol):
 class Scheduler:
     """Sends what the streams of one connection have, in turns.
 
-    ``flush`` writes what h2 has ready; ``frame_sent`` is told of each frame.
+    ``flush`` writes what h2 has ready; ``frame_sent`` is told the size of
+    each frame.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Scheduler:
         options: HTTP2Options,
         *,
         flush: Callable[[], None],
-        frame_sent: Callable[[], None],
+        frame_sent: Callable[[int], None],
     ) -> None:
         #: The transport takes no more.
         self.blocked = False
@@ -102,7 +103,7 @@ class Scheduler:
     def _send(self, stream: Sender, data: bytes) -> int:
         last = stream.outbound.over
         self._h2.send_data(stream.stream_id, data, end_stream=last)
-        self._frame_sent()
+        self._frame_sent(len(data))
         if last:
             self._ended(stream)
         self._unflushed += len(data)

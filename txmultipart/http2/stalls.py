@@ -62,7 +62,7 @@ class Stalls:
     def _look_at(
         self, stream: Watched, before: dict[Watched, tuple[tuple[int, int], float]]
     ) -> None:
-        progress = stream.inbound.announced, stream.outbound.sent
+        progress = stream.inbound.received, stream.outbound.sent
         now = self._clock.seconds()
         then, since = before.get(stream, (progress, now))
         if then != progress or not _waits(stream):
