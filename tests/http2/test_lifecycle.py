@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.python.failure import Failure
 
 from tests.http2.client import Client
 from tests.http2.resources import Echo, Taker, Writer
@@ -11,7 +12,9 @@ from txmultipart.http2 import PREFACE
 from txmultipart.http2.connection import Connection, Stage
 from txmultipart.http2.errors import HTTP2Error, StreamReset
 from txmultipart.http2.frames import frame
+from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.stream import Stream
 
 
 def test_a_preface_and_no_settings() -> None:
@@ -107,10 +110,17 @@ def test_codes_have_names() -> None:
 def test_a_connection_by_itself_has_no_streams() -> None:
     client = Client(Echo())
     plain = Connection(client.connection.h2, client.clock, HTTP2Options())
+    stream = Stream(1, None, plain)
     with pytest.raises(NotImplementedError):
-        plain.happened(object())  # type: ignore[arg-type]
+        plain.end_sent(stream)
     with pytest.raises(NotImplementedError):
-        plain.body_ended(None)
+        stream._deliver(b"")
+    with pytest.raises(NotImplementedError):
+        stream._deliver_end()
+    with pytest.raises(NotImplementedError):
+        stream._lost(Failure(StreamReset(0)))
+    with pytest.raises(NotImplementedError):
+        Link(client.clock, HTTP2Options()).pump()
     client.lose()
 
 

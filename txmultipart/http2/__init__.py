@@ -5,7 +5,7 @@ from txmultipart.http2.frames import PREFACE
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.reading import WholeReads
 from txmultipart.http2.server import Server
-from txmultipart.http2.stream import Front, Stream
+from txmultipart.http2.server_stream import Front, ServerStream
 
 __all__ = [
     "PREFACE",
@@ -14,7 +14,7 @@ __all__ = [
     "HTTP2Error",
     "HTTP2Options",
     "Server",
-    "Stream",
+    "ServerStream",
     "StreamReset",
     "WholeReads",
 ]

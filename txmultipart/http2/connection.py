@@ -12,9 +12,6 @@
     the last stream ends            -         CLOSED    -
     the peer broke a rule           CLOSED    CLOSED    -
     connection lost                 CLOSED    CLOSED    -
-
-After the last word the transport is closed, and some time later aborted: it may never
-get rid of what it has to write.
 """
 
 from __future__ import annotations
@@ -24,21 +21,25 @@ from typing import Any
 
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import Event
+from h2.events import Event, RemoteSettingsChanged, TrailersReceived, WindowUpdated
+from h2.events import StreamReset as ResetEvent
 from h2.exceptions import ProtocolError
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
+from h2.settings import SettingCodes
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from txmultipart.http2.books import own_code
+from txmultipart.http2.books import LARGEST_TABLE, own_code
 from txmultipart.http2.errors import (
     ConnectionBroken,
     ConnectionTerminated,
+    MalformedRequest,
     StreamReset,
 )
+from txmultipart.http2.fields import check_trailers
 from txmultipart.http2.floods import Floods
 from txmultipart.http2.frames import goaway
+from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.reading import adapt_reading
 from txmultipart.http2.receiver import Receiver
@@ -56,40 +57,38 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-@implementer(IPushProducer)
-class Connection(Protocol):
+class Connection(Link):
     """Moves frames between a transport, h2 and the streams.
 
     A subclass says what happens on an event of h2, and makes the streams.
     """
 
-    transport: Any
-
     def __init__(
         self, h2: H2Connection, clock: IReactorTime, options: HTTP2Options
     ) -> None:
+        super().__init__(clock, options)
         self.stage = Stage.OPEN
         self.streams: dict[int, Stream] = {}
-        self.clock = clock
-        self.options = options
         self.budget = Budget(options)
         self.h2 = h2
         self.floods = Floods(options, clock.seconds)
         self.receiver = Receiver(h2, options, self.floods, self)
         self._splitter = Splitter(self.receiver, options, self.floods)
-        self._scheduler = Scheduler(
-            h2, options, flush=self.flush, frame_sent=self.floods.data_sent
-        )
+        self._scheduler = Scheduler(h2, self, frame_sent=self.floods.data_sent)
+        #: What is done about an event of h2; most need nothing.
+        self.handlers: dict[type[Event], Any] = {
+            TrailersReceived: self._trailers_received,
+            ResetEvent: self._stream_reset,
+            WindowUpdated: self._window_updated,
+            RemoteSettingsChanged: self.settings_changed,
+        }
         self._busy = False
-        self._deaf = False
-        self._unread = 0  # bytes written while the transport took no more
-        self._abort: IDelayedCall | None = None
 
     # The transport ----------------------------------------------------------------
 
     def connectionMade(self) -> None:
         """Say hello."""
-        self.transport.registerProducer(self, True)
+        super().connectionMade()
         self.flush()
 
     def dataReceived(self, data: bytes) -> None:
@@ -112,26 +111,8 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
         self.stage = Stage.CLOSED
-        if self._abort is not None and self._abort.active():
-            self._abort.cancel()
+        self.closed()
         self._lose_streams(reason)
-
-    def pauseProducing(self) -> None:
-        """The transport takes no more."""
-        self._scheduler.blocked = True
-
-    def resumeProducing(self) -> None:
-        """It does again."""
-        self._scheduler.blocked = False
-        self._unread = 0
-        if self._deaf:
-            self._deaf = False
-            self.transport.resumeProducing()
-        self.pump()
-
-    def stopProducing(self) -> None:
-        """The transport is about to be lost."""
-        self._scheduler.blocked = True
 
     # Output -----------------------------------------------------------------------
 
@@ -157,16 +138,7 @@ class Connection(Protocol):
 
     def _write(self, data: bytes) -> None:
         if data and self.stage is not Stage.CLOSED:
-            self.transport.write(data)
-            if self._scheduler.blocked:
-                self._listen_less(len(data))
-
-    def _listen_less(self, size: int) -> None:
-        # Whoever asks, and does not read our answers, is not heard any more.
-        self._unread += size
-        if self._unread > self.options.max_unread_control and not self._deaf:
-            self._deaf = True
-            self.transport.pauseProducing()
+            self.write(data)
 
     def _give_credit_back(self) -> None:
         past_h2 = self.receiver.credit()
@@ -180,13 +152,14 @@ class Connection(Protocol):
         """The stream of this number, if it is open."""
         return self.streams.get(stream_id)
 
-    def happened(self, event: Event) -> None:
-        """h2 says that something has happened."""
+    def end_sent(self, stream: Stream) -> None:
+        """All that a stream had to send was sent; its peer may still send."""
         raise NotImplementedError
 
     def body_ended(self, stream: Any) -> None:
         """The last byte of a body is here."""
-        raise NotImplementedError
+        if stream.is_over:
+            self.forget(stream)
 
     def goaway(self, last_stream_id: int, error_code: int) -> None:
         """The peer wants no more streams; those that are open go on (section 6.8)."""
@@ -200,7 +173,7 @@ class Connection(Protocol):
         self.pump()
 
     def send_head(self, stream: Stream, head: Any, *, end: bool) -> None:
-        """Send the head of an answer."""
+        """Send HEADERS."""
         self.h2.send_headers(stream.stream_id, head, end_stream=end)
         if end:
             stream.outbound.close()
@@ -231,6 +204,49 @@ class Connection(Protocol):
             stream.close()
             stream.lost(reason)
 
+    # What h2 says -----------------------------------------------------------------
+
+    def happened(self, event: Event) -> None:
+        """Do what is to be done about it."""
+        handler = self.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def settings_changed(self, event: RemoteSettingsChanged) -> None:
+        """The peer has other settings: its table, and the first window of streams."""
+        table = self.h2.remote_settings.header_table_size
+        if SettingCodes.HEADER_TABLE_SIZE in event.changed_settings:
+            self.h2.encoder.header_table_size = min(table, LARGEST_TABLE)
+        self.window_opened(0)
+
+    def _window_updated(self, event: WindowUpdated) -> None:
+        self.window_opened(event.stream_id)
+
+    def _trailers_received(self, event: TrailersReceived) -> None:
+        stream = self.find(event.stream_id)
+        if stream is None:
+            return
+        try:
+            check_trailers(event.headers)
+            if not stream.inbound.fits(0, True):
+                raise MalformedRequest("not the length it said")
+        except MalformedRequest as error:
+            stream.inbound.remote_ended = True
+            self.floods.resets.take()
+            self.reset(stream, StreamReset(error.error_code, str(error)))
+            return
+        stream.inbound.end()
+        self.body_ended(stream)
+
+    def _stream_reset(self, event: ResetEvent) -> None:
+        self.floods.resets.take()
+        stream = self.find(event.stream_id)
+        if stream is not None:
+            if not event.remote_reset:
+                self.receiver.was_reset(stream)
+            self.forget(stream)
+            stream.lost(Failure(StreamReset(event.error_code)))
+
     # The end ----------------------------------------------------------------------
 
     def _leave_if_idle(self) -> None:
@@ -256,10 +272,5 @@ class Connection(Protocol):
 
     def _close(self, error_code: int) -> None:
         self.stage = Stage.CLOSED
-        # A transport with a producer does not close before that has ended.
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
-        self._abort = self.clock.callLater(
-            self.options.abort_time, self.transport.abortConnection
-        )
+        self.close()
         self._lose_streams(Failure(ConnectionTerminated(error_code)))

@@ -34,26 +34,34 @@ class Sender(Protocol):
         ...
 
 
+class Way(Protocol):
+    """What it goes out on."""
+
+    options: HTTP2Options
+    blocked: bool
+
+    def flush(self) -> None:
+        """Write what h2 has ready."""
+        ...
+
+
 class Scheduler:
     """Sends what the streams of one connection have, in turns.
 
-    ``flush`` writes what h2 has ready; ``frame_sent`` is told the size of
-    each frame.
+    ``frame_sent`` is told the size of each frame.
     """
 
     def __init__(
         self,
         h2: H2Connection,
-        options: HTTP2Options,
+        way: Way,
         *,
-        flush: Callable[[], None],
         frame_sent: Callable[[int], None],
     ) -> None:
-        #: The transport takes no more.
-        self.blocked = False
         self._h2 = h2
-        self._quantum, self._batch = options.quantum, options.batch
-        self._flush, self._frame_sent = flush, frame_sent
+        self._way = way
+        self._quantum, self._batch = way.options.quantum, way.options.batch
+        self._frame_sent = frame_sent
         self._line: deque[Sender] = deque()
         self._unflushed = 0
         self._running = False
@@ -75,7 +83,7 @@ class Scheduler:
             return  # somebody who sends has written; the loop below goes on
         self._running = True
         try:
-            while self._line and not self.blocked:
+            while self._line and not self._way.blocked:
                 self._turn(self._line.popleft())
         finally:
             self._running = False
@@ -83,7 +91,7 @@ class Scheduler:
 
     def _turn(self, stream: Sender) -> None:
         outbound, quota = stream.outbound, self._quantum
-        while outbound.size and quota > 0 and not self.blocked:
+        while outbound.size and quota > 0 and not self._way.blocked:
             room = min(self._room(stream), quota)
             if room <= 0:  # below zero, after a change of settings (section 6.9.2)
                 break
@@ -92,7 +100,7 @@ class Scheduler:
             # Takes no window (section 6.9.1).
             self._h2.end_stream(stream.stream_id)
             self._ended(stream)
-        elif outbound.size and (quota <= 0 or self.blocked):
+        elif outbound.size and (quota <= 0 or self._way.blocked):
             self.ready(stream)
         outbound.drained()
 
@@ -117,4 +125,4 @@ class Scheduler:
 
     def _write(self) -> None:
         self._unflushed = 0
-        self._flush()
+        self._way.flush()

@@ -23,28 +23,19 @@ from __future__ import annotations
 from typing import Any
 
 from h2.errors import ErrorCodes
-from h2.events import (
-    Event,
-    RemoteSettingsChanged,
-    RequestReceived,
-    TrailersReceived,
-    WindowUpdated,
-)
-from h2.events import (
-    StreamReset as ResetEvent,
-)
-from h2.settings import SettingCodes
+from h2.events import RemoteSettingsChanged, RequestReceived
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from txmultipart.http2.books import LARGEST_TABLE, server_books
+from txmultipart.http2.books import server_books
 from txmultipart.http2.connection import Connection, Stage
 from txmultipart.http2.errors import MalformedRequest, StreamReset
-from txmultipart.http2.fields import check_trailers, request_head
+from txmultipart.http2.fields import request_head
 from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.server_stream import Front, ServerStream
 from txmultipart.http2.stalls import Stalls
-from txmultipart.http2.stream import Front, Stream
+from txmultipart.http2.stream import Stream
 
 _DEFAULTS = HTTP2Options()
 
@@ -66,13 +57,7 @@ class Server(Connection):
         self._timer: IDelayedCall | None = None
         self._has_greeted = False
         self._stalls = Stalls(clock, timeout, self._stalled)
-        self._handlers: dict[type[Event], Any] = {
-            RequestReceived: self._request_received,
-            TrailersReceived: self._trailers_received,
-            ResetEvent: self._stream_reset,
-            WindowUpdated: self._window_updated,
-            RemoteSettingsChanged: self._settings_changed,
-        }
+        self.handlers[RequestReceived] = self._request_received
 
     # Time -------------------------------------------------------------------------
 
@@ -106,12 +91,6 @@ class Server(Connection):
 
     # What h2 says -----------------------------------------------------------------
 
-    def happened(self, event: Event) -> None:
-        """Do what is to be done about it; most needs nothing."""
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
-
     def _request_received(self, event: RequestReceived) -> None:
         ended = event.stream_ended is not None
         self.floods.stream_opened()
@@ -135,7 +114,7 @@ class Server(Connection):
             self.floods.resets.take()
             self._refuse(stream_id, error.error_code, ended)
             return
-        stream = Stream(stream_id, head, self, self._front)
+        stream = ServerStream(stream_id, head, self, self._front)
         self.streams[stream_id] = stream
         self._streams_changed()
         stream.begin()
@@ -154,46 +133,16 @@ class Server(Connection):
         if not ended:
             self._refuse(stream_id, ErrorCodes.NO_ERROR, ended)
 
-    def _trailers_received(self, event: TrailersReceived) -> None:
-        stream = self.find(event.stream_id)
-        if stream is None:
-            return
-        try:
-            check_trailers(event.headers)
-            if not stream.inbound.fits(0, True):
-                raise MalformedRequest("not the length it said")
-        except MalformedRequest as error:
-            stream.inbound.remote_ended = True
-            self.floods.resets.take()
-            self.reset(stream, StreamReset(error.error_code, str(error)))
-            return
-        stream.inbound.end()
-        self.body_ended(stream)
-
-    def _stream_reset(self, event: ResetEvent) -> None:
-        self.floods.resets.take()
-        stream = self.find(event.stream_id)
-        if stream is not None:
-            if not event.remote_reset:
-                self.receiver.was_reset(stream)
-            self.forget(stream)
-            stream.lost(Failure(StreamReset(event.error_code)))
-
-    def _window_updated(self, event: WindowUpdated) -> None:
-        self.window_opened(event.stream_id)
-
-    def _settings_changed(self, event: RemoteSettingsChanged) -> None:
+    def settings_changed(self, event: RemoteSettingsChanged) -> None:
+        """The peer has settings: the first ones end its preface."""
         if not self._has_greeted:
             self._has_greeted = True
             self._streams_changed()
-        table = self.h2.remote_settings.header_table_size
-        if SettingCodes.HEADER_TABLE_SIZE in event.changed_settings:
-            self.h2.encoder.header_table_size = min(table, LARGEST_TABLE)
-        self.window_opened(0)  # the first window of every stream may have changed
+        super().settings_changed(event)
 
     # The end of a stream ----------------------------------------------------------
 
-    def answered(self, stream: Stream) -> None:
+    def end_sent(self, stream: Stream) -> None:
         """All of an answer was sent, perhaps before all of its request came."""
         if stream.inbound.remote_ended:
             self.forget(stream)
@@ -205,11 +154,6 @@ class Server(Connection):
 
     def _stop_upload(self, stream: Stream) -> None:
         self.reset(stream, StreamReset(ErrorCodes.NO_ERROR))
-
-    def body_ended(self, stream: Any) -> None:
-        """The last byte of a request is here."""
-        if stream.is_over:
-            self.forget(stream)
 
     def forget(self, stream: Stream) -> None:
         """A stream is over."""

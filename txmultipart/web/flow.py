@@ -13,20 +13,20 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from txmultipart.errors import ContentNotHere
-from txmultipart.http2 import Stream
+from txmultipart.http2 import ServerStream
 from txmultipart.web import http1
 
 
 def request_line(channel: Any) -> http1.RequestLine | None:
     """That of the request whose headers have come; None where no body can stream."""
-    if isinstance(channel, Stream):
+    if isinstance(channel, ServerStream):
         return http1.RequestLine(*channel.request_line)
     return http1.request_line(channel) if isinstance(channel, HTTPChannel) else None
 
 
 def make_flow(channel: Any, length: int | None, *, expects: bool) -> Flow:
     """The producer of the body that comes on ``channel``."""
-    if isinstance(channel, Stream):
+    if isinstance(channel, ServerStream):
         return StreamFlow(channel, expects=expects)
     return BodyFlow(channel, length, expects=expects)
 
@@ -115,7 +115,7 @@ class StreamFlow:
     When the answer is out it ends by itself, whatever is still to come.
     """
 
-    def __init__(self, stream: Stream, *, expects: bool) -> None:
+    def __init__(self, stream: ServerStream, *, expects: bool) -> None:
         self.expects = expects
         #: Bytes of the body that have come.
         self.received = 0
