@@ -1,0 +1,1 @@
+"""Servers that write an uploaded file to disk, one program each, to be compared."""
