@@ -1,9 +1,13 @@
 """A bare Twisted protocol that writes what it gets, headers and all: the floor.
 
 python bare.py PORT FOLDER [CERTIFICATE KEY]
+
+It takes forms of one file from curl, and nothing apart but the first bytes, for the
+size of that file, which it answers like the others.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +18,17 @@ from zope.interface import implementer
 port, folder, *pem = sys.argv[1:]
 
 
+def tail(head):
+    """Bytes after the file: the last line, with the boundary and eight more."""
+    return len(re.search(rb"boundary=(\S+)", head)[1]) + 8
+
+
+def length_of_file(head, part):
+    """What Content-Length leaves for it."""
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    return length - len(part) - 4 - tail(head)
+
+
 class Write(protocol.Protocol):
     """Answers when as many bytes have come as Content-Length says."""
 
@@ -21,23 +36,22 @@ class Write(protocol.Protocol):
         self.fd = os.open(
             Path(folder) / "upload.bin", os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         )
-        self.left = None
+        self.left, self.first = None, b""
 
     def dataReceived(self, data):
         os.write(self.fd, data)
         if self.left is None:
-            head, _, rest = data.partition(b"\r\n\r\n")
-            (length,) = [
-                int(line.split(b":")[1])
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"content-length:")
-            ]
-            self.left, data = length, rest
-            if b"100-continue" in head:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.first += data
+            if self.first.count(b"\r\n\r\n") < 2:
+                return
+            head, part, data = self.first.split(b"\r\n\r\n", 2)
+            self.size = self.left = length_of_file(head, part)
+            self.left += tail(head)
         self.left -= len(data)
         if self.left == 0:
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            body = b"%d" % self.size
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+            self.transport.write(head + body)
 
     def connectionLost(self, reason):
         os.close(self.fd)
@@ -53,7 +67,8 @@ class Listen(protocol.Factory):
         return [b"http/1.1"]
 
 
-bytes(8 << 20)  # see ours.py
+# Has glibc keep large blocks; txmultipart does so too.
+bytes(8 << 20)
 what = f"ssl:{port}:certKey={pem[0]}:privateKey={pem[1]}" if pem else f"tcp:{port}"
 endpoint = endpoints.serverFromString(reactor, what + ":interface=127.0.0.1")
 endpoint.listen(Listen())

@@ -4,13 +4,12 @@ const busboy = require('busboy');
 const [port, folder, certificate, key] = process.argv.slice(2);
 
 function upload(request, response) {
-  const form = busboy({ headers: request.headers, limits: { fileSize: Infinity } });
-  let size = 0;
+  const form = busboy({ headers: request.headers });
   form.on('file', (name, file) => {
-    file.on('data', (chunk) => { size += chunk.length; });
-    file.pipe(fs.createWriteStream(`${folder}/upload.bin`));
+    const output = fs.createWriteStream(`${folder}/upload.bin`);
+    output.on('finish', () => response.end(String(output.bytesWritten)));
+    file.pipe(output);
   });
-  form.on('close', () => response.end(String(size)));
   request.pipe(form);
 }
 

@@ -28,9 +28,6 @@ class Upload(MultipartResource):
         return b"%d" % size
 
 
-# Frees a large block once: glibc then keeps buffers of 256 KiB, which it would
-# otherwise give back to the system and ask for again all the time.
-bytes(8 << 20)
 what = f"ssl:{port}:certKey={pem[0]}:privateKey={pem[1]}" if pem else f"tcp:{port}"
 endpoint = endpoints.serverFromString(reactor, what + ":interface=127.0.0.1")
 endpoint.listen(StreamingSite(Upload()))

@@ -1,15 +1,31 @@
 // Go's net/http and mime/multipart: server PORT FOLDER [CERTIFICATE KEY]
+//
+// BUFFER in the environment: bytes of a file that are written at once.
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 )
+
+// The part comes in pieces of 4 KiB, each of which io.Copy writes.
+func write(file *os.File, part io.Reader, buffer int) (int64, error) {
+	if buffer == 0 {
+		return io.Copy(file, part)
+	}
+	output := bufio.NewWriterSize(file, buffer)
+	defer output.Flush()
+	// Without its ReadFrom, which would not fill the buffer.
+	return io.Copy(struct{ io.Writer }{output}, part)
+}
 
 func main() {
 	port, folder := os.Args[1], os.Args[2]
+	buffer, _ := strconv.Atoi(os.Getenv("BUFFER"))
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		reader, err := r.MultipartReader()
 		if err != nil {
@@ -17,7 +33,6 @@ func main() {
 			return
 		}
 		var size int64
-		buffer := make([]byte, 256<<10)
 		for {
 			part, err := reader.NextPart()
 			if err == io.EOF {
@@ -27,8 +42,7 @@ func main() {
 				return
 			}
 			file, _ := os.Create(folder + "/upload.bin")
-			// Without ReadFrom, which would read in its own smaller pieces.
-			n, _ := io.CopyBuffer(struct{ io.Writer }{file}, part, buffer)
+			n, _ := write(file, part, buffer)
 			size += n
 			file.Close()
 		}
