@@ -1,0 +1,1 @@
+"""Clients that others wrote, and what makes them do what a test wants."""

@@ -1,0 +1,19 @@
+"""Fixtures for tests that talk to programs that others wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.interop.servers.documents import write_documents
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with what the servers offer: ``small`` and ``large``."""
+    folder = tmp_path_factory.mktemp("documents")
+    write_documents(folder)
+    yield folder
+    (folder / "large").unlink()

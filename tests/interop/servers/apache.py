@@ -1,0 +1,77 @@
+"""apache2: passes everything on to a backend, and refuses what is too long itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.interop.servers.backend import start_backend
+from tests.interop.servers.keys import keys_in
+from tests.interop.servers.program import (
+    Child,
+    launch,
+    launch_on_free_ports,
+    version_of,
+)
+from tests.interop.servers.server import LIMIT, Server, told, urls
+from tests.peers import peer
+
+MODULES = ("mpm_event", "authz_core", "ssl", "http2", "proxy", "proxy_http")
+
+#: It never serves as root, so then it becomes somebody who needs no file of ours.
+USER = "User nobody\nGroup nogroup"
+
+CONFIGURATION = """
+ServerRoot {folder}
+ServerName 127.0.0.1
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+Mutex sem
+{user}
+{modules}
+Listen 127.0.0.1:{tls}
+Listen 127.0.0.1:{h2c}
+Protocols h2 h2c http/1.1
+ProxyPass / http://127.0.0.1:{backend}/
+<Location /upload/>
+    LimitRequestBody 0
+</Location>
+<Location /limited/>
+    LimitRequestBody {limit}
+</Location>
+<VirtualHost 127.0.0.1:{tls}>
+    SSLEngine on
+    SSLCertificateFile {keys.certificate}
+    SSLCertificateKeyFile {keys.key}
+    ProxyPass / http://127.0.0.1:{backend}/
+</VirtualHost>
+"""
+
+
+async def start_apache(reactor: Any, folder: Path, documents: Path) -> Server:
+    """Start it and its backend."""
+    program, keys = peer("apache2"), keys_in(folder)
+    written = folder / "apache.conf"
+    behind, backend = await start_backend(reactor, folder, documents)
+    modules = "\n".join(map(load, MODULES))
+    user = USER if os.getuid() == 0 else ""
+
+    def attempt(ports: list[int]) -> Child:
+        names = {"folder": folder, "keys": keys, "backend": backend, "user": user}
+        tls, h2c = ports
+        text = CONFIGURATION.format(
+            **names, modules=modules, tls=tls, h2c=h2c, limit=LIMIT
+        )
+        written.write_text(text)
+        return launch(reactor, folder, program, "-DFOREGROUND", "-f", written)
+
+    ports, child = await launch_on_free_ports(2, attempt)
+    version = await version_of(program, "-v")
+    return Server("apache", version, keys, *urls(*ports), told, [child, behind])
+
+
+def load(module: str) -> str:
+    """The line that loads a module, where Debian has them."""
+    return f"LoadModule {module}_module /usr/lib/apache2/modules/mod_{module}.so"
