@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import ENDLESS, Limits
 from txmultipart.sansio import FORM_DATA, MIME, REPLACE, PartHeaders
-from txmultipart.sansio.admission import Admission
+from txmultipart.sansio.admission import MOST_KNOWN, Admission
 
 FIELD = b'Content-Disposition: form-data; name="a"'
 FILE = FIELD + b'; filename="b.bin"\r\nContent-Type: application/octet-stream'
@@ -16,6 +18,19 @@ FILE = FIELD + b'; filename="b.bin"\r\nContent-Type: application/octet-stream'
 def test_a_known_block_gives_the_event_that_it_gave_before() -> None:
     events = [Admission(FORM_DATA, Limits()).admit(FIELD, b"\r\n", 0) for _ in "ab"]
     assert events[0] is events[1]
+
+
+def test_only_so_many_blocks_are_known() -> None:
+    admission = Admission(FORM_DATA, ENDLESS)
+    for count in range(2 * MOST_KNOWN):
+        admission.admit(FIELD + b"; filename=%d" % count, b"\r\n", 0)
+        assert len(admission.known or ()) <= MOST_KNOWN
+    assert admission.admit(FIELD, b"\r\n", 0) is admission.admit(FIELD, b"\r\n", 0)
+
+
+def test_a_block_of_nobody_else_is_not_known() -> None:
+    rules = replace(FORM_DATA, name="mine")
+    assert Admission(rules, Limits()).known is None
 
 
 def test_a_long_block_is_read_anew() -> None:

@@ -615,6 +615,72 @@ def test_a_bomb_that_gives_nothing_is_one_too() -> None:
     assert error[0] is LimitExceeded
 
 
+# --- flushes -------------------------------------------------------------------------
+
+
+def check_flushes(name: str, chunks: Iterable[bytes]) -> bytes:
+    """What is encoded; after each flush all that was fed can be decoded."""
+    encoder, decoder = ENCODERS[name](), DECODERS[name]()
+    # Bytes that do not make a whole quad wait for the rest of it.
+    held = 2 if name == "base64" else 0
+    fed, encoded, decoded = b"", b"", b""
+    for chunk in chunks:
+        pieces = [*encoder.feed(chunk), *encoder.flush()]
+        assert all(0 < len(piece) <= MAX_PIECE for piece in pieces)
+        fed, encoded = fed + chunk, encoded + b"".join(pieces)
+        decoded += b"".join(decoder.feed(b"".join(pieces)))
+        assert fed.startswith(decoded)
+        assert len(decoded) >= len(fed) - held
+    rest = b"".join(encoder.finish())
+    assert decoded + run(decoder, rest) == fed
+    return encoded + rest
+
+
+@some
+@given(names, proses, st.lists(st.integers(500, 9000), min_size=1, max_size=5))
+def test_what_was_flushed_can_be_decoded(
+    name: str, data: bytes, sizes: list[int]
+) -> None:
+    check_flushes(name, chopped(data, sizes))
+
+
+@some
+@given(names, st.lists(st.binary(max_size=99) | st.text(" \t=a\n").map(str.encode)))
+def test_flushes_after_few_bytes(name: str, chunks: list[bytes]) -> None:
+    encoded = check_flushes(name, chunks)
+    if name == "base64":  # where flushes change nothing, and a length is exact
+        assert encoded == run(transfer_encoder(name), *chunks)
+    if name == "quoted-printable":
+        lines = encoded.split(b"\r\n")
+        assert max(map(len, lines)) <= MAX_LINE
+        assert not lines[-1].endswith((b"=", b" ", b"\t"))
+        assert all(line.endswith(b"=") for line in lines[:-1])
+
+
+@each_compressed
+def test_a_flush_costs_ratio(name: str) -> None:
+    data = prose(1, 40_000)
+    flushed = check_flushes(name, cut(data, 100))
+    assert len(run(content_encoder(name), data)) < len(flushed) < len(data) * 1.5
+
+
+@each_name
+def test_a_decoder_has_nothing_to_flush(name: str) -> None:
+    encoded, decoder = run(ENCODERS[name](), b"data " * 99), DECODERS[name]()
+    decoded = b""
+    for piece in single(encoded):
+        decoded += b"".join(decoder.feed(piece))
+        assert list(decoder.flush()) == []
+    assert decoded + b"".join(decoder.finish()) == b"data " * 99
+
+
+def test_nothing_is_flushed_after_the_end() -> None:
+    encoder = content_encoder("gzip")
+    run(encoder)
+    with pytest.raises(MisuseError):
+        encoder.flush()
+
+
 # --- extras --------------------------------------------------------------------------
 
 
@@ -678,14 +744,23 @@ class StandInDecompressor:
         return decompressed
 
 
-def stand_in_compressor(options: dict[str, int]) -> Any:
-    assert options == {"checksum": 1}
-    return zlib.compressobj()
+class StandInCompressor:
+    """What goes with it."""
+
+    FLUSH_BLOCK, FLUSH_FRAME = zlib.Z_SYNC_FLUSH, zlib.Z_FINISH
+
+    def __init__(self, options: dict[str, int]) -> None:
+        assert options == {"checksum": 1}
+        self._stream = zlib.compressobj()
+        self.compress = self._stream.compress
+
+    def flush(self, mode: int = FLUSH_FRAME) -> bytes:
+        return self._stream.flush(mode)
 
 
 STAND_IN = SimpleNamespace(
     ZstdDecompressor=StandInDecompressor,
-    ZstdCompressor=stand_in_compressor,
+    ZstdCompressor=StandInCompressor,
     ZstdError=zlib.error,
     DecompressionParameter=SimpleNamespace(window_log_max="window"),
     CompressionParameter=SimpleNamespace(checksum_flag="checksum"),
@@ -702,3 +777,4 @@ def test_zstd_comes_from_python_or_from_its_extra(
     assert outcome(content_decoder("zstd"), [encoded * 2]) == (data * 2, None)
     assert outcome(content_decoder("zstd"), single(encoded * 2)) == (data * 2, None)
     assert error_of(content_decoder("zstd"), encoded + b"junk").code == "bad-coding"
+    check_flushes("zstd", [data[:9], b"", data[9:]])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.sansio.bodies import FIELD
@@ -79,6 +79,10 @@ def test_all_agree_on_strict_bodies(
 ) -> None:
     body, boundary, fields = made
     assert ours(body, boundary) == fields
+    # aiohttp takes slashes off the front of a name, and splits at semicolons first.
+    names = [name for *both, _ in fields for name in both if name]
+    odd = any(name.startswith("/") or ";" in name for name in names)
+    assume(not (odd and oracle in GENERAL.values()))
     assert oracle(body, boundary) == fields
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -337,3 +339,21 @@ def test_headers_made_for_a_form_are_read_as_strictly() -> None:
         with pytest.raises(MalformedMultipart) as caught:
             read()
         assert caught.value.code == "bad-parameter"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"A": 5}, id="number"),
+        pytest.param({"A": 0}, id="zero"),
+        pytest.param({"A": ["5"]}, id="list"),
+        pytest.param({5: "A"}, id="name"),
+        pytest.param({"A": "\ud800"}, id="lone-surrogate"),
+        pytest.param(5, id="no-mapping"),
+        pytest.param([("A", "1", "2")], id="three-of-a-pair"),
+    ],
+)
+def test_what_is_no_header_is_refused(given: Any) -> None:
+    with pytest.raises(MisuseError) as caught:
+        PartHeaders(given)
+    assert caught.value.code == "bad-header"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -427,3 +428,21 @@ def test_the_calls_grow_with_the_length_and_no_faster(name: str) -> None:
             parse_content_disposition(value, profile=MIME)
 
     assert calls(lambda: read(large)) < 2.5 * calls(lambda: read(small))
+
+
+@pytest.mark.parametrize("write", [form_parameter, quoted_parameter])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("x\r\nEvil: 1", "v", id="line-break"),
+        pytest.param('a"; x', "v", id="quote"),
+        pytest.param("", "v", id="no-name"),
+        pytest.param("a", "\ud800", id="lone-surrogate"),
+        pytest.param("a", b"v", id="bytes"),
+        pytest.param(5, "v", id="number"),
+    ],
+)
+def test_what_is_no_parameter_is_not_written(write: Any, name: Any, value: Any) -> None:
+    with pytest.raises(MisuseError) as caught:
+        write(name, value)
+    assert caught.value.code == MALFORMED

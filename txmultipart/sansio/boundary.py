@@ -19,8 +19,8 @@ _BCHARS = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 # RFC 9110 section 5.6.2: what may stand in a parameter without quotes.
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 
-# What no delimiter line can hold: controls and anything beyond ASCII.
-_UNUSABLE = re.compile(rb"[^\x20-\x7e]")
+# A delimiter line can hold neither controls nor anything beyond ASCII.
+_USABLE = bytes(range(0x20, 0x7F))
 
 
 def make_boundary() -> str:
@@ -36,10 +36,10 @@ def declared_boundary(value: bytes | str, limits: Limits) -> bytes:
     """
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogatepass")
-    raw = bytes(value)
+    raw = value if type(value) is bytes else bytes(value)
     if len(raw) > limits.max_boundary_length:
         raise LimitExceeded("max_boundary_length", limits.max_boundary_length)
-    if not raw or _UNUSABLE.search(raw):
+    if not raw or raw.translate(None, _USABLE):
         raise NotMultipart("the boundary is empty or not ASCII", code="bad-boundary")
     return raw
 

@@ -1,8 +1,8 @@
 """What every coder is: bytes in, pieces of bounded size out, one call at a time.
 
 A coder decodes or encodes. Its promise, whichever it is: what comes out, joined,
-is a function of the bytes alone, never of how they were cut, and so are the
-error and its offset.
+is a function of the bytes alone (and of where it was flushed, if it was), never of
+how they were cut, and so are the error and its offset.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_PIECE = 64 * KiB
 class Coder(Protocol):
     """Turns bytes into other bytes, as they come.
 
-    Both methods do their work while they are iterated over, and give pieces of
+    All methods do their work while they are iterated over, and give pieces of
     1 to ``MAX_PIECE`` bytes. Each iterator must be taken to its end before the
     next call; otherwise that call raises ``MisuseError``. After an error every
     call raises the same error again.
@@ -29,6 +29,15 @@ class Coder(Protocol):
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take ``data`` and give what it makes; some of it may be held back."""
+        ...
+
+    def flush(self) -> Iterator[bytes]:
+        """Give what can be given of what is held back; more may be fed then.
+
+        What an encoder makes may depend on where it was flushed, and gets longer
+        by that; what it decodes to does not. Decoders hold back nothing that can
+        be given.
+        """
         ...
 
     def finish(self) -> Iterator[bytes]:
@@ -54,8 +63,8 @@ def cut(data: bytes, size: int = MAX_PIECE, first: int = 0) -> Iterator[bytes]:
 class StepwiseCoder:
     """The order of calls; what is done with the bytes is left to subclasses.
 
-    They write ``_feed``, which gets at most ``block`` bytes at a time, and
-    ``_finish``. Both give pieces, which may be empty but not too large.
+    They write ``_feed``, which gets at most ``block`` bytes at a time, ``_flush``
+    and ``_finish``. All give pieces, which may be empty but not too large.
     """
 
     block = MAX_PIECE
@@ -70,6 +79,11 @@ class StepwiseCoder:
         """Take ``data`` and give what it makes, as ``Coder`` says."""
         self._begin()
         return self._run(self._feed_all(data), idle=True)
+
+    def flush(self) -> Iterator[bytes]:
+        """Give what can be given by now, as ``Coder`` says."""
+        self._begin()
+        return self._run(self._flush(), idle=True)
 
     def finish(self) -> Iterator[bytes]:
         """Give what was held back, as ``Coder`` says; nothing may be fed then."""
@@ -103,6 +117,9 @@ class StepwiseCoder:
 
     def _feed(self, data: bytes) -> Iterator[bytes]:
         raise NotImplementedError
+
+    def _flush(self) -> Iterator[bytes]:
+        return iter(())
 
     def _finish(self) -> Iterator[bytes]:
         return iter(())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -58,6 +59,10 @@ class Compressor(Protocol):
         ...
 
     def flush(self) -> bytes:
+        """What it takes to unpack all that was compressed by now."""
+        ...
+
+    def finish(self) -> bytes:
         """The rest of the stream."""
         ...
 
@@ -147,18 +152,47 @@ class _Brotli:
     def run(self, data: bytes) -> Iterator[bytes]:
         piece = self._stream.process(data, output_buffer_limit=MAX_PIECE)
         yield piece
-        # It may say that it can take more while it could also give more, amid a
-        # copy. A piece that is not full is the sign that it cannot.
-        while len(piece) >= MAX_PIECE or not self._stream.can_accept_more_data():
+        # It may say that it can take more while it could also give more. An empty
+        # piece is the sign that it cannot: others are of any size it likes.
+        while piece or not self._stream.can_accept_more_data():
             piece = self._stream.process(b"", output_buffer_limit=MAX_PIECE)
             yield piece
 
 
-class _BrotliCompressor:
-    def __init__(self, module: Any) -> None:
-        stream = module.Compressor(quality=_BROTLI_QUALITY)
-        self.compress: Callable[[bytes], bytes] = stream.process
-        self.flush: Callable[[], bytes] = stream.finish
+class _Compressor:
+    """A compressor, whatever its library calls what it does."""
+
+    def __init__(
+        self,
+        compress: Callable[[bytes], bytes],
+        flush: Callable[[], bytes],
+        finish: Callable[[], bytes],
+    ) -> None:
+        self.compress, self.flush, self.finish = compress, flush, finish
+
+
+def _zlib_compressor(wbits: int) -> Compressor:
+    stream = zlib.compressobj(wbits=wbits)
+    sync = partial(stream.flush, zlib.Z_SYNC_FLUSH)
+    return _Compressor(stream.compress, sync, stream.flush)
+
+
+def _brotli_compressor(module: Any) -> Compressor:
+    stream = module.Compressor(quality=_BROTLI_QUALITY)
+    return _Compressor(stream.process, stream.flush, stream.finish)
+
+
+def _zstandard_compressor(module: Any) -> Compressor:
+    stream = module.ZstdCompressor(write_checksum=True).compressobj()
+    block = partial(stream.flush, module.COMPRESSOBJ_FLUSH_BLOCK)
+    return _Compressor(stream.compress, block, stream.flush)
+
+
+def _standard_zstd_compressor(module: Any) -> Compressor:
+    kind = module.ZstdCompressor
+    stream = kind(options={module.CompressionParameter.checksum_flag: 1})
+    block = partial(stream.flush, kind.FLUSH_BLOCK)
+    return _Compressor(stream.compress, block, stream.flush)
 
 
 class _Zstandard:
@@ -216,7 +250,7 @@ def _gzip() -> Format:
     # but tapes and block devices bring it, and gzip(1) and Python's gzip read it.
     return Format(
         lambda: _Zlib(_GZIP),
-        lambda: zlib.compressobj(wbits=_GZIP),
+        lambda: _zlib_compressor(_GZIP),
         zlib.error,
         repeats=True,
         padded=True,
@@ -224,7 +258,7 @@ def _gzip() -> Format:
 
 
 def _deflate() -> Format:
-    return Format(_Deflate, lambda: zlib.compressobj(wbits=_WRAPPED), zlib.error)
+    return Format(_Deflate, lambda: _zlib_compressor(_WRAPPED), zlib.error)
 
 
 def _brotli() -> Format:
@@ -233,7 +267,7 @@ def _brotli() -> Format:
     if module is None:
         raise UnknownCoding("the content coding br needs txmultipart[br]")
     return Format(
-        lambda: _Brotli(module), lambda: _BrotliCompressor(module), module.error
+        lambda: _Brotli(module), lambda: _brotli_compressor(module), module.error
     )
 
 
@@ -245,17 +279,16 @@ def _unpacks_in_pieces(module: Any) -> bool:
 
 def _zstd() -> Format:
     if module := _find("compression.zstd"):
-        options = {module.CompressionParameter.checksum_flag: 1}
         return Format(
             lambda: _StandardZstd(module),
-            lambda: module.ZstdCompressor(options=options),
+            lambda: _standard_zstd_compressor(module),
             module.ZstdError,
             repeats=True,
         )
     if module := _find("zstandard"):
         return Format(
             lambda: _Zstandard(module),
-            lambda: module.ZstdCompressor(write_checksum=True).compressobj(),
+            lambda: _zstandard_compressor(module),
             module.ZstdError,
             repeats=True,
         )

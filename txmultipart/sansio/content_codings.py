@@ -7,7 +7,7 @@ gzip inside gzip would otherwise have the square of the ratio.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from txmultipart.errors import LimitExceeded, MalformedMultipart, TruncatedMultipart
 from txmultipart.limits import KiB, Limits, MiB
@@ -148,10 +148,16 @@ class ContentEncoder(StepwiseCoder):
     def _feed(self, data: bytes) -> Iterator[bytes]:
         return self._encode(iter((data,)), self._compressors)
 
+    def _flush(self) -> Iterator[bytes]:
+        return self._end_each(lambda compressor: compressor.flush())
+
     def _finish(self) -> Iterator[bytes]:
+        return self._end_each(lambda compressor: compressor.finish())
+
+    def _end_each(self, end: Callable[[Compressor], bytes]) -> Iterator[bytes]:
+        """What each compressor holds back, through those after it."""
         for index, compressor in enumerate(self._compressors, 1):
-            rest = cut(compressor.flush())
-            yield from self._encode(rest, self._compressors[index:])
+            yield from self._encode(cut(end(compressor)), self._compressors[index:])
 
     def _encode(
         self, pieces: Iterator[bytes], compressors: Sequence[Compressor]

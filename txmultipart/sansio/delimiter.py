@@ -30,11 +30,17 @@ class Found(Enum):
     DATA = "something else: the line is no delimiter"
 
 
+# To look up a member of an Enum in its class is slow.
+OPEN, CLOSE, MORE, DATA = Found.OPEN, Found.CLOSE, Found.MORE, Found.DATA
+
+#: From this length on CPython searches in another way, without the weakness named above.
+LONG = 30_000
+
+
 class Delimiter:
     """What a delimiter line of one body looks like."""
 
     __slots__ = (
-        "_tail",
         "blank",
         "close",
         "dash",
@@ -44,32 +50,22 @@ class Delimiter:
         "newline",
         "open",
         "padding",
+        "tail",
     )
 
     def __init__(self, dash: bytes, newline: bytes, *, padding: bool) -> None:
         self.dash = dash
         self.newline = newline
-        self.first = newline[:1]
+        #: The byte that a delimiter line begins with.
+        self.first = newline[0]
         self.blank = newline + newline
         self.line = newline + dash
         self.open = self.line + newline
         self.close = self.line + b"--"
         self.padding = padding
         self.longest = len(self.line) + 2 + (MAX_PADDING if padding else 0)
-
-    def content_end(self, data: bytes) -> int:
-        """How many bytes of ``data`` are surely content, -1 if a delimiter may be in it.
-
-        All that come before a possible beginning of a delimiter at its end.
-        """
-        # One byte is found faster than anything else, and no line begins without it.
-        last = data.rfind(b"\n")
-        if last >= 0 and self.dash in data:
-            return -1
-        end = len(data)
-        if last > end - len(self.line):
-            return self.beginning(data, 0)
-        return end - 1 if data.endswith(b"\r") and self.first == b"\r" else end
+        #: Behind this index, which counts from the end, a line may have begun.
+        self.tail = 1 - len(self.line)
 
     def beginning(self, data: bytes, position: int) -> int:
         """Where, behind ``position``, a delimiter may begin at the end of ``data``.
@@ -87,19 +83,19 @@ class Delimiter:
         The second value is where the next line, or the epilogue, begins.
         """
         if data.startswith(self.newline, position):
-            return Found.OPEN, position + len(self.newline)
+            return OPEN, position + len(self.newline)
         if data.startswith(b"--", position):
-            return Found.CLOSE, position + 2
+            return CLOSE, position + 2
         if len(data) == position + 1 and data.endswith(b"-"):
-            return Found.MORE, len(data)
+            return MORE, len(data)
         if self.padding:
             blank = data[position : position + MAX_PADDING]
             position += len(blank) - len(blank.lstrip(b" \t"))
             if data.startswith(self.newline, position):
-                return Found.OPEN, position + len(self.newline)
+                return OPEN, position + len(self.newline)
         if self.newline.startswith(data[position : position + 2]):
-            return Found.MORE, len(data)
-        return Found.DATA, position
+            return MORE, len(data)
+        return DATA, position
 
 
 class DelimiterScanner:
@@ -132,10 +128,7 @@ class DelimiterScanner:
 
         Only the first byte held is one that can begin a delimiter line.
         """
-        held = len(self.held)
-        if not held:
-            return True
-        line = self.delimiter.line
+        held, line = len(self.held), self.delimiter.line
         wanted = line[held : held + len(data)]
         return held < len(line) and not self._fresh and not data.startswith(wanted)
 
@@ -154,7 +147,7 @@ class DelimiterScanner:
                 self.held, self._fresh = b"", False
             else:
                 found, position = self._scan_seam(data, position, pieces)
-                if found is not Found.DATA:
+                if found is not DATA:
                     return found, position
         width = len(delimiter.newline)
         line = data.find(dash, position + width) - width
@@ -164,7 +157,7 @@ class DelimiterScanner:
             line = data.find(delimiter.line, position)
         while line >= position:
             found, end = delimiter.classify(data, line + width + len(dash))
-            if found is not Found.DATA:
+            if found is not DATA:
                 return self._take(found, data, position, line, end, pieces)
             self.false_starts += 1
             line = data.find(delimiter.line, line + 1)
@@ -192,7 +185,7 @@ class DelimiterScanner:
         """A delimiter line, or perhaps one, begins at ``line``."""
         if line > position:
             pieces.append(data[position:line])
-        if found is Found.MORE:
+        if found is MORE:
             self.held = data[line:]
         return found, end
 
@@ -204,7 +197,7 @@ class DelimiterScanner:
         self.held = data[cut:]
         if cut > position:
             pieces.append(data[position:cut])
-        return Found.MORE, len(data)
+        return MORE, len(data)
 
     def _scan_seam(
         self, data: bytes, position: int, pieces: list[bytes]
@@ -216,27 +209,27 @@ class DelimiterScanner:
         held = len(self.held)
         seam = self.held + data[position : position + self.delimiter.longest]
         start = len(self.delimiter.newline) if self._fresh else 0
-        line, found, end = 0, Found.DATA, held
+        line, found, end = 0, DATA, held
         while 0 <= line < held:
             found, end = self._match(seam, line)
-            if found is not Found.DATA:
+            if found is not DATA:
                 break
             line = seam.find(self.delimiter.first, line + 1, held)
-        line = line if found is not Found.DATA else held
+        line = line if found is not DATA else held
         if line > start:
             pieces.append(seam[start:line])
-        self._fresh = self._fresh and found is Found.MORE and line == 0
-        self.held = seam[line:] if found is Found.MORE else b""
-        if found is Found.DATA:
+        self._fresh = self._fresh and found is MORE and line == 0
+        self.held = seam[line:] if found is MORE else b""
+        if found is DATA:
             return found, position
-        return found, len(data) if found is Found.MORE else position + end - held
+        return found, len(data) if found is MORE else position + end - held
 
     def _match(self, seam: bytes, line: int) -> tuple[Found, int]:
         whole = self.delimiter.line
         begin = seam[line : line + len(whole)]
         if begin == whole:
             found, end = self.delimiter.classify(seam, line + len(whole))
-            self.false_starts += found is Found.DATA
+            self.false_starts += found is DATA
             return found, end
         more = len(begin) < len(whole) and whole.startswith(begin)
-        return (Found.MORE if more else Found.DATA), len(seam)
+        return (MORE if more else DATA), len(seam)

@@ -46,4 +46,7 @@ class EndOfMultipart:
     """The close delimiter has been seen: no part follows."""
 
 
+#: Those that say nothing but that they are there: one object is enough of each.
+PART_END, END = PartEnd(), EndOfMultipart()
+
 Event = PartBegin | PartData | PartEnd | EndOfMultipart

@@ -1,25 +1,29 @@
 """Reads one part's header block: its bytes to ``PartHeaders``.
 
-A rule for headers belongs in ``_problems``. If a block that ``_USUAL`` matches
-could break it, ``_USUAL`` has to be made stricter as well.
+A rule for headers belongs in ``_problems``. If a block that ``USUAL`` matches
+could break it, ``USUAL`` has to be made stricter as well.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import MappingProxyType
 
 from txmultipart.errors import MalformedMultipart
+from txmultipart.sansio.events import PartBegin
 from txmultipart.sansio.headers import BREAKS, TOKEN, PartHeaders, RawPairs
 from txmultipart.sansio.parameters import parse_content_disposition, parse_content_type
 from txmultipart.sansio.profiles import Anomaly, Profile
 
-# The header block of nearly every part of a form, with nothing escaped in it.
-_USUAL = re.compile(
-    rb"(Content-Disposition): "
-    rb'(form-data; name="([ !#$&-\[\]-~]*+)"(?:; filename="([ !#$&-\[\]-~]*+)")?)'
-    rb"(?:\r\n(Content-Type): ([a-z0-9.+-]++/[a-z0-9.+-]++))?"
+new, set_headers = object.__new__, PartBegin.__dict__["headers"].__set__
+
+#: The header block of nearly every part of a form, with nothing escaped in it, and
+#: the blank line behind it, if there is more.
+USUAL = re.compile(
+    rb'Content-Disposition: form-data; name="([ !#$&-\[\]-~]*+)"'
+    rb'(?:; filename="([ !#$&-\[\]-~]*+)")?'
+    rb"(?:\r\nContent-Type: [a-z0-9.+-]++/[a-z0-9.+-]++)?"
+    rb"(?:\r\n\r\n|\Z)"
 )
 
 
@@ -29,9 +33,8 @@ def parse_header_block(block: bytes, newline: bytes, profile: Profile) -> PartHe
     ``block`` holds neither the delimiter line before nor the blank line after
     it. Raises ``MalformedMultipart``; offsets count from the block's first byte.
     """
-    usual = _USUAL.fullmatch(block) if newline == b"\r\n" else None
-    if usual is not None:
-        return _usual_headers(usual, profile)
+    if newline == b"\r\n" and (usual := USUAL.match(block)):
+        return usual_begin(block, usual, profile).headers
     pairs: list[tuple[bytes, bytes]] = []
     anomalies: list[Anomaly] = []
     offset = 0
@@ -47,21 +50,20 @@ def parse_header_block(block: bytes, newline: bytes, profile: Profile) -> PartHe
     return PartHeaders.received(raw, profile, tuple(anomalies))
 
 
-def _usual_headers(match: re.Match[bytes], profile: Profile) -> PartHeaders:
-    """What browsers and most clients send, where every dialect agrees on the meaning."""
-    header, value, name, filename, type_header, content_type = match.groups()
-    raw: RawPairs = ((header, value),)
-    if content_type is not None:
-        raw = ((header, value), (type_header, content_type))
-    headers = PartHeaders.received(raw, profile)
-    known = headers.__dict__  # what the properties of these names would work out
-    known["name"] = str(name, "ascii")
-    known["filename"] = None if filename is None else str(filename, "ascii")
-    params = {"name": known["name"]}
-    if filename is not None:
-        params["filename"] = known["filename"]
-    known["disposition"] = ("form-data", MappingProxyType(params))
-    return headers
+def usual_begin(block: bytes, usual: re.Match[bytes], profile: Profile) -> PartBegin:
+    """The event for a block that ``USUAL`` matches, on whose meaning every dialect agrees.
+
+    What it is made of does not change; to make it the usual way takes twice as long.
+    """
+    name, filename = usual.groups()
+    headers, begin = new(PartHeaders), new(PartBegin)
+    set_headers(begin, headers)
+    known = headers.__dict__
+    known["_block"] = block
+    known["profile"] = profile
+    known["name"] = name.decode()
+    known["filename"] = None if filename is None else filename.decode()
+    return begin
 
 
 def _parse_line(line: bytes, offset: int) -> tuple[bytes, bytes]:

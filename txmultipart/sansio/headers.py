@@ -24,6 +24,7 @@ _LENGTH = re.compile("[0-9]{1,18}")
 Name = str | bytes
 #: The first word of a header, and its parameters.
 Parsed = tuple[str, Mapping[str, str]]
+Parser = Callable[[str], tuple[str, dict[str, str]]]
 RawPairs = tuple[tuple[bytes, bytes], ...]
 #: What people may give for headers: a mapping, or pairs in order.
 HeaderSource = Mapping[str, str] | Iterable[tuple[Name, Name]]
@@ -33,21 +34,21 @@ class PartHeaders:
     """The headers of one part: ordered, duplicates kept, looked up without regard to case.
 
     ``PartHeaders(pairs)`` takes pairs of ``str`` (sent as UTF-8) or ``bytes``
-    and raises ``MisuseError`` for a name that is no token or a value with CR,
-    LF or NUL. It does not change afterwards and may be shared.
+    and raises ``MisuseError`` for anything else, for a name that is no token and
+    for a value with CR, LF, NUL or a lone surrogate. It does not change afterwards
+    and may be shared.
     """
 
-    raw: RawPairs
     profile: Profile
     #: What was tolerated in this block; offsets count from its first byte.
-    anomalies: tuple[Anomaly, ...]
+    anomalies: tuple[Anomaly, ...] = ()
+    _block: bytes  # as it came, if that is all there is yet
 
     def __init__(
         self, pairs: HeaderSource = (), *, profile: Profile = FORM_DATA
     ) -> None:
-        items = pairs.items() if isinstance(pairs, Mapping) else pairs
-        raw = tuple(_checked(name, value) for name, value in items)
-        self.__dict__.update(raw=raw, profile=profile, anomalies=())
+        raw = tuple(_checked(name, value) for name, value in _pairs(pairs))
+        self.__dict__.update(raw=raw, profile=profile)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         # One object may stand for the same block of many bodies.
@@ -61,6 +62,13 @@ class PartHeaders:
         self = cls.__new__(cls)
         self.__dict__.update(raw=raw, profile=profile, anomalies=anomalies)
         return self
+
+    @cached_property
+    def raw(self) -> RawPairs:
+        """Names and values as they came, in order."""
+        # Set already, unless this is a block of nothing but plain lines.
+        lines = [line.partition(b": ") for line in self._block.split(b"\r\n")]
+        return tuple((name, value) for name, _, value in lines)
 
     def get_all(self, name: Name) -> list[str]:
         """Every value of this name, in order; bytes that are not UTF-8 become U+FFFD."""
@@ -81,7 +89,8 @@ class PartHeaders:
         if value is None:
             return "", MappingProxyType({})
         parse = partial(parse_content_disposition, profile=self.profile)
-        return self._read(value, parse)
+        kind, parameters = self._read(value, parse)
+        return kind, MappingProxyType(parameters)
 
     @cached_property
     def name(self) -> str | None:
@@ -103,14 +112,14 @@ class PartHeaders:
         value = self.get(b"content-type")
         return None if value is None else self._read(value, parse_content_type)
 
-    def _read(self, value: str, parse: Callable[[str], Parsed]) -> Parsed:
+    def _read(self, value: str, parse: Parser) -> tuple[str, dict[str, str]]:
         """``value``; outside forms, parameters that make no sense are left out."""
         try:
             return parse(value)
         except MalformedMultipart:
             if self.profile.strict_headers:
                 raise
-            return value.partition(";")[0].strip(" \t").lower(), MappingProxyType({})
+            return value.partition(";")[0].strip(" \t").lower(), {}
 
     @property
     def content_type(self) -> str | None:
@@ -140,11 +149,26 @@ class PartHeaders:
         return f"<PartHeaders {names}>"
 
 
+def _pairs(given: HeaderSource) -> list[tuple[Name, Name]]:
+    items = given.items() if isinstance(given, Mapping) else given
+    try:
+        pairs = [(name, value) for name, value in items]
+    except (TypeError, ValueError) as error:
+        message = "headers are a mapping, or pairs of a name and a value"
+        raise MisuseError(message, code="bad-header") from error
+    return pairs
+
+
 def _bytes(value: Name) -> bytes:
     # A lone surrogate becomes bytes that are not UTF-8, which ``_checked`` refuses.
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
-    return bytes(value)
+    if isinstance(value, bytes):
+        return value
+    kind = type(value).__name__  # of an int, bytes() would make as many NULs
+    raise MisuseError(
+        f"a header's name and value are str or bytes, not {kind}", code="bad-header"
+    )
 
 
 def _checked(name: Name, value: Name) -> tuple[bytes, bytes]:

@@ -21,21 +21,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 
-from txmultipart.errors import LimitExceeded, MalformedMultipart, NotMultipart
-from txmultipart.limits import Limits
+from txmultipart.errors import (
+    LimitExceeded,
+    MalformedMultipart,
+    MultipartError,
+    NotMultipart,
+)
+from txmultipart.limits import ENDLESS, Limits
 from txmultipart.sansio.admission import Admission, Budget
 from txmultipart.sansio.boundary import declared_boundary
-from txmultipart.sansio.delimiter import Delimiter, DelimiterScanner, Found
-from txmultipart.sansio.events import EndOfMultipart, Event, PartBegin, PartData
+from txmultipart.sansio.delimiter import (
+    CLOSE,
+    DATA,
+    MORE,
+    OPEN,
+    Delimiter,
+    DelimiterScanner,
+    Found,
+)
+from txmultipart.sansio.events import END, PART_END, Event, PartBegin, PartData
 from txmultipart.sansio.header_block import HeaderBlockReader
 from txmultipart.sansio.preamble import PreambleReader
-from txmultipart.sansio.profiles import Anomaly, Profile
-from txmultipart.sansio.shortcut import (
-    PART_END,
-    small_parts,
-    usual_opening,
-    usual_parts,
-)
+from txmultipart.sansio.profiles import FORM_DATA, Anomaly, Profile
 
 
 class State(IntEnum):
@@ -50,8 +57,17 @@ class State(IntEnum):
     FAILED = 6
 
 
+# To look up a member of an Enum in its class is slow.
+PREAMBLE, HEADERS, BODY, COUNTED, BETWEEN, EPILOGUE, FAILED = State
+
 #: Records of what was tolerated that are kept for one body.
 MAX_ANOMALIES = 100
+
+#: Content that is not looked at by the machine at all, at most: Python counts faster up to here.
+MOST_PLAIN = (1 << 30) - 1
+
+#: Where nobody gave any, for all but endless bodies.
+DEFAULT_LIMITS = Limits()
 
 
 class BodyMachine:
@@ -60,73 +76,87 @@ class BodyMachine:
     ``boundary`` is empty if it is to be read off the body.
     """
 
+    # What begins like this for every body and is rarely used: to set it for each
+    # would take as long as to parse a small one. What is used often is set, as an
+    # attribute that the class has as well is slow.
+    _error: MultipartError | None = None
+    _opening: PreambleReader | None = None
+    _length = 0  # what is left of a part in COUNTED
+    _epilogue = 0
+    _junk = False  # whether there was more than line breaks in it
+    # The readers of the states; the delimiter is known when its first line is.
+    _delimiter: Delimiter
+    _blocks: HeaderBlockReader
+    _scanner: DelimiterScanner
+    _unusual: int  # the chunk that ends here was searched for small parts
+    _part_start: int
+    _part_left: int  # before max_part_size is passed
+
     def __init__(
         self,
-        boundary: bytes,
-        profile: Profile,
-        limits: Limits,
+        boundary: bytes | str,
+        *,
+        profile: Profile = FORM_DATA,
+        limits: Limits | None = None,
         budget: Budget | None = None,
     ) -> None:
+        if limits is None:
+            limits = ENDLESS if profile.endless else DEFAULT_LIMITS
+        sniffed = profile.endless and not boundary
+        self._boundary = b"" if sniffed else declared_boundary(boundary, limits)
         self.profile = profile
         self.limits = limits
-        self.state = State.PREAMBLE
-        #: Bytes received so far.
-        self.received = 0
+        self.state = PREAMBLE
         #: What was tolerated, in order, at most ``MAX_ANOMALIES`` records.
         self.anomalies: list[Anomaly] = []
-        self._boundary = boundary
         self._events: list[Event] = []
-        self._base = 0  # the offset of the first byte of the chunk under way
-        self._unusual = -1  # the chunk that ends here was searched for small parts
         self._admission = Admission(profile, limits, budget)
-        # The readers of the states; the delimiter is known when its first line is.
-        self._opening: PreambleReader | None = None
-        self._delimiter: Delimiter
-        self._blocks: HeaderBlockReader
-        self._scanner: DelimiterScanner
-        self._plain = 0  # up to so many bytes may be content and nothing else
-        self._part_start = 0
-        self._part_left = 0  # before max_part_size is passed
-        self._length = 0  # what is left of a part in COUNTED
-        self._epilogue = 0
-        self._junk = False  # whether there was more than line breaks in it
+        self._usable = True  # no error was raised, and the end was not told
+        self._hurries = False  # whether the short ways are open
+        self._end = 0  # the offset behind the chunk under way
+        # So many bytes could come if they were content, and so many still can.
+        self._granted = self._plain = 0
+
+    @property
+    def received(self) -> int:
+        """Bytes received so far."""
+        return self._end + self._granted - self._plain
 
     def _run(self, data: bytes) -> None:
-        self._base = self.received
-        self.received += len(data)
+        self._base = self._end
+        self._end += len(data)
         position, end = 0, len(data)
         while position < end:
-            if self._may_hurry(end):
+            if self._hurries:
                 position = self._hurry(data, position)
                 if position == end:
                     break
             position = _STEPS[self.state](self, data, position)
-        self._plain = 0
         # Parts as small as the chunks are rarely go on for a whole one.
-        if self.state is State.BODY and self._part_start < self._base:
-            room = min(self._part_left, self.limits.max_body_size - self.received)
-            self._plain = room - len(self._scanner.held)
+        if self.state is BODY and self._part_start < self._base:
+            room = min(self._part_left, self.limits.max_body_size - self._end)
+            room -= len(self._scanner.held)
+            self._granted = self._plain = min(room, MOST_PLAIN)
 
-    def _may_hurry(self, size: int) -> bool:
-        """Whether the short way may be tried: nothing is held, and no limit near."""
-        if self.state is State.HEADERS:
-            held, room = len(self._blocks.held), self.limits.max_part_size
-        elif self.state is State.BODY:
-            held, room = len(self._scanner.held), self._part_left
-        else:
-            return False
-        if held or size > room or not self.profile.plain:
-            return False
-        return not self._scanner.false_starts
+    def _hurry(self, data: bytes, position: int) -> int:
+        """Where there is a shorter way, take it from ``position``; how far it led."""
+        return position
+
+    def _settle(self) -> None:
+        """Account for the content that the parser passed on by itself."""
+        passed = self._granted - self._plain
+        self._granted = self._plain = 0
+        self._end += passed
+        self._part_left -= passed
 
     def _meet(self, found: Found, position: int) -> None:
         """A delimiter line, one that opens a part or closes the body, ends at ``position``."""
-        if found is Found.CLOSE:
-            self._events.append(EndOfMultipart())
-            self.state = State.EPILOGUE
+        if found is CLOSE:
+            self._events.append(END)
+            self.state = EPILOGUE
         else:
             self._blocks.start = self._base + position
-            self.state = State.HEADERS
+            self.state = HEADERS
 
     def _tolerate(self, code: str, offset: int) -> None:
         if len(self.anomalies) < MAX_ANOMALIES:
@@ -134,22 +164,24 @@ class BodyMachine:
 
     def _ends_loosely(self) -> bool:
         """Whether the input may end here for want of better."""
-        if not self.profile.loose_ends or self.state is State.PREAMBLE:
+        if not self.profile.loose_ends or self.state is PREAMBLE:
             return False
-        if self.state is State.HEADERS:
+        if self.state is HEADERS:
             return not self._blocks.held.strip(b"\r\n")
         held, line = self._scanner.held, self._delimiter.line
         ended = held.startswith(line) and not held[len(line) :].strip()
-        return ended or self.state is State.BETWEEN
+        return ended or self.state is BETWEEN
 
     # One step for each state: takes bytes from ``position`` on, tells how far ------
 
     def _find_delimiter(self, data: bytes, position: int) -> int:
         """PREAMBLE and BETWEEN."""
         if self._base + position == 0:
-            delimiter = usual_opening(self._boundary, data, self.profile)
-            if delimiter is not None:
-                return self._open(delimiter, Found.OPEN, len(delimiter.dash) + 2)
+            dash = b"--" + self._boundary
+            if data.startswith(dash + b"\r\n") and not self.profile.endless:
+                # There is no preamble, as a rule.
+                delimiter = Delimiter(dash, b"\r\n", padding=self.profile.padding)
+                return self._open(delimiter, OPEN, len(dash) + 2)
         if self._opening is None:
             start = self._base + position
             self._opening = PreambleReader(
@@ -157,24 +189,26 @@ class BodyMachine:
             )
         opening = self._opening
         found, position = opening.feed(data, position)
-        if opening.delimiter is None or found is Found.MORE:
+        if opening.delimiter is None or found is MORE:
             return position
         for code in opening.anomalies(found):
             self._tolerate(code, opening.offset)
         self._opening = None
-        if found is not Found.DATA:
+        if found is not DATA:
             return self._open(opening.delimiter, found, position)
         # There is no first delimiter; a header line has been read already.
-        self._open(opening.delimiter, Found.OPEN, position - len(opening.held))
+        self._open(opening.delimiter, OPEN, position - len(opening.held))
         self._blocks.held += opening.held
         return position
 
     def _open(self, delimiter: Delimiter, found: Found, position: int) -> int:
         """The first delimiter line, or one in BETWEEN, ends at ``position``."""
-        if self.state is State.PREAMBLE:
+        if self.state is PREAMBLE:
             # One that was read off the body holds for all of it.
             self._boundary = self._boundary or self._sniffed(delimiter)
             self._delimiter = delimiter
+            self._hurries = self.profile.plain
+            self._unusual = -1
             self._scanner = DelimiterScanner(delimiter)
             self._blocks = HeaderBlockReader(delimiter, self.profile, self._admission)
         self._meet(found, position)
@@ -191,43 +225,15 @@ class BodyMachine:
         """HEADERS."""
         blocks = self._blocks
         found, position = blocks.feed(data, position)
-        if found is Found.MORE:
+        if found is MORE:
             return position
         begin = self._admit(blocks.block, blocks.start)
-        if found is Found.DATA:
+        if found is DATA:
             self._begin_content(begin, position)
         else:
             self._events.append(PART_END)
             self._meet(found, position)
         return position
-
-    def _hurry(self, data: bytes, position: int) -> int:
-        """Take the short way, from HEADERS or BODY; how far it leads."""
-        way = self._base, self._delimiter, self._admission, self._events
-        if self.state is State.HEADERS and self.received != self._unusual:
-            position, closed = small_parts(data, position, *way)
-            self._unusual = self.received  # what is left of the chunk is not so small
-            if closed:
-                self._meet(Found.CLOSE, position + len(self._delimiter.close))
-                return position + len(self._delimiter.close)
-        in_content = self.state is State.BODY
-        position, found, began = usual_parts(data, position, in_content, *way)
-        if began >= 0:
-            self._part_start = self._base + began
-            self._part_left = self.limits.max_part_size
-        if found is Found.OPEN:
-            self._meet(found, position)
-            return position
-        self.state = State.BODY
-        return self._take_rest(data, position) if found is Found.MORE else position
-
-    def _take_rest(self, data: bytes, position: int) -> int:
-        """All that is left of ``data`` is content, but for what may begin a delimiter."""
-        cut = self._delimiter.beginning(data, position)
-        self._scanner.held = data[cut:]
-        if cut > position:
-            self._content(data[position:cut])
-        return len(data)
 
     def _admit(self, block: bytes, offset: int) -> PartBegin:
         begin = self._admission.admit(block, self._delimiter.newline, offset)
@@ -243,10 +249,10 @@ class BodyMachine:
         length = begin.headers.content_length if self.profile.endless else None
         if length is None:
             self._scanner.begin_line()
-            self.state = State.BODY
+            self.state = BODY
         else:
             self._length = length
-            self.state = State.COUNTED if length else self._end_counted()
+            self.state = COUNTED if length else self._end_counted()
 
     def _read_body(self, data: bytes, position: int) -> int:
         """BODY."""
@@ -254,7 +260,7 @@ class BodyMachine:
         found, position = self._scanner.scan(data, position, pieces)
         for piece in pieces:
             self._content(piece)
-        if found is not Found.MORE:
+        if found is not MORE:
             self._end_content()
             self._meet(found, position)
         return position
@@ -287,7 +293,7 @@ class BodyMachine:
 
     def _end_counted(self) -> State:
         self._events.append(PART_END)
-        return State.BETWEEN
+        return BETWEEN
 
     def _skip_epilogue(self, data: bytes, position: int) -> int:
         """EPILOGUE."""

@@ -26,6 +26,10 @@ _CONTINUATION = re.compile(r"(.+?)\*([0-9]{1,3})(\*?)")
 _NEWLINES = re.compile(r"\r\n|\r|\n")
 # CR, LF and NUL: with one of these a value could become a header of its own.
 _BREAKS = re.compile("[\r\n\0]")
+# What no UTF-8 can express.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# RFC 9110 section 5.6.6: the name of a parameter is a token.
+_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 
 _EXTENDED_CHARSETS = {"utf-8": "utf-8", "iso-8859-1": "latin-1", "us-ascii": "ascii"}
 
@@ -175,12 +179,19 @@ def _join(parts: dict[int, tuple[str, bool]]) -> str | None:
     return _decode_extended(charset, raw)
 
 
+def is_token(text: str) -> bool:
+    """Whether ``text`` can be the name of a parameter, or a type or disposition."""
+    return _NAME.fullmatch(text) is not None
+
+
 def form_parameter(name: str, value: str) -> str:
     """``name="value"`` as WHATWG HTML escapes it; the quote, CR and LF only.
 
     Line breaks in a ``name`` are made CRLF first, those in a ``filename`` stay
-    ("escape a multipart/form-data name"). Raises ``MisuseError`` for a NUL.
+    ("escape a multipart/form-data name"). Raises ``MisuseError`` for a NUL, a lone
+    surrogate, and a ``name`` that is no token.
     """
+    _check(name, value)
     if "\0" in value:
         raise MisuseError("a form parameter holds a NUL", code="bad-parameter")
     if name == "name":
@@ -192,9 +203,22 @@ def form_parameter(name: str, value: str) -> str:
 def quoted_parameter(name: str, value: str) -> str:
     """``name="value"`` with quoted pairs (RFC 9110 section 5.6.4).
 
-    Raises ``MisuseError`` for CR, LF or NUL, which no quoting can carry.
+    Raises ``MisuseError`` for CR, LF or NUL, which no quoting can carry, for a lone
+    surrogate, and for a ``name`` that is no token.
     """
+    _check(name, value)
     if _BREAKS.search(value):
         raise MisuseError("a parameter holds CR, LF or NUL", code="bad-parameter")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{name}="{escaped}"'
+
+
+def _check(name: str, value: str) -> None:
+    for given in (name, value):
+        if not isinstance(given, str):
+            message = f"a parameter is a str, not {type(given).__name__}"
+            raise MisuseError(message, code="bad-parameter")
+    if not is_token(name):
+        raise MisuseError("a parameter's name is not a token", code="bad-parameter")
+    if _SURROGATES.search(value):
+        raise MisuseError("a parameter holds a lone surrogate", code="bad-parameter")

@@ -73,9 +73,10 @@ class Profile:
     def plain(self) -> bool:
         """Whether a delimiter is always a line of its own between content and headers.
 
-        That is what the shortcuts rely on.
+        And headers are right or refused: those are what the shortcuts rely on.
         """
-        return not (self.padding or self.loose_ends or self.endless)
+        loose = self.folding or self.padding or self.loose_ends or self.endless
+        return self.strict_headers and not loose
 
 
 #: multipart/form-data as browsers and careful clients write it (RFC 7578).

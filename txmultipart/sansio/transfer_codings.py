@@ -108,7 +108,9 @@ def _bad_base64(what: str, offset: int, position: int = 0) -> MalformedMultipart
 class Base64Encoder(StepwiseCoder):
     """Encodes as base64 in lines of 76 characters with CRLF between them.
 
-    There is no CRLF behind the last line: the delimiter brings its own.
+    There is no CRLF behind the last line: the delimiter brings its own. A flush
+    gives whole quads, so one or two bytes wait for the next; it changes nothing
+    about what is made.
     """
 
     # Makes less than MAX_PIECE, with the line breaks.
@@ -116,28 +118,39 @@ class Base64Encoder(StepwiseCoder):
 
     def __init__(self) -> None:
         super().__init__()
+        # Bytes of the line that is not full yet, and its characters that are out.
         self._line = b""
+        self._column = 0
         self._break = b""
 
     def _feed(self, data: bytes) -> Iterator[bytes]:
         data = self._line + data
-        whole = len(data) - len(data) % _LINE_BYTES
+        room = _LINE_BYTES - self._column // 4 * 3
+        whole = len(data) - (len(data) - room) % _LINE_BYTES if len(data) >= room else 0
         self._line = data[whole:]
         yield self._encode(data[:whole])
+
+    def _flush(self) -> Iterator[bytes]:
+        whole = len(self._line) - len(self._line) % 3
+        data, self._line = self._line[:whole], self._line[whole:]
+        yield self._encode(data)
 
     def _finish(self) -> Iterator[bytes]:
         yield self._encode(self._line)
 
     def _encode(self, data: bytes) -> bytes:
+        """Whole lines, the first of which may be begun, or the beginning of one."""
         if not data:
             return b""
+        room = _LINE_BYTES - self._column // 4 * 3
         lines = [
-            b2a_base64(data[start : start + _LINE_BYTES], newline=False)
-            for start in range(0, len(data), _LINE_BYTES)
+            b2a_base64(data[max(0, start) : start + _LINE_BYTES], newline=False)
+            for start in range(room - _LINE_BYTES, len(data), _LINE_BYTES)
         ]
-        text = self._break + b"\r\n".join(lines)
+        before = b"" if self._column else self._break
         self._break = b"\r\n"
-        return text
+        self._column = (self._column * (len(lines) == 1) + len(lines[-1])) % MAX_LINE
+        return before + b"\r\n".join(lines)
 
 
 def base64_length(size: int) -> int:
@@ -227,7 +240,8 @@ class QuotedPrintableEncoder(StepwiseCoder):
     """Encodes any bytes as quoted-printable in lines of at most 76 characters.
 
     Line breaks are data and become ``=0D=0A`` (RFC 2045 section 6.7 calls this
-    binary data), so all line breaks in the output are soft ones.
+    binary data), so all line breaks in the output are soft ones. White space in
+    front of a flush is escaped, as the line may end there.
     """
 
     # Each byte makes up to three characters, and each line has three more.
@@ -235,33 +249,47 @@ class QuotedPrintableEncoder(StepwiseCoder):
 
     def __init__(self) -> None:
         super().__init__()
-        # The line that is not full yet.
+        # The line that is not full yet, and how many of its characters are out.
         self._line = b""
+        self._column = 0
 
     def _feed(self, data: bytes) -> Iterator[bytes]:
         yield self._fold(b"".join([_ESCAPES[byte] for byte in data]))
 
+    def _flush(self) -> Iterator[bytes]:
+        yield self._end_of_blank()
+        # The line must have room for the "=" that breaks it.
+        yield self._fold(b"", MAX_LINE - 1)
+        yield self._line
+        self._column += len(self._line)
+        self._line = b""
+
     def _finish(self) -> Iterator[bytes]:
-        # White space must not end the last line: decoders take it away.
-        if self._line.endswith((b" ", b"\t")):
-            last = self._line[-1]
-            self._line = self._line[:-1]
-            yield self._fold(b"=%02X" % last)
+        yield self._end_of_blank()
         yield self._line
 
-    def _fold(self, text: bytes) -> bytes:
-        """The lines that ``text`` fills; the rest stays in ``_line``."""
+    def _end_of_blank(self) -> bytes:
+        """White space must not end the last line: decoders take it away."""
+        if not self._line.endswith((b" ", b"\t")):
+            return b""
+        last = self._line[-1]
+        self._line = self._line[:-1]
+        return self._fold(b"=%02X" % last)
+
+    def _fold(self, text: bytes, most: int = MAX_LINE) -> bytes:
+        """The lines that ``text`` fills; a rest of up to ``most`` stays in ``_line``."""
         text = self._line + text
         lines, start = [], 0
-        while len(text) - start > MAX_LINE:
-            end = _end_of_line(text, start + MAX_LINE - 1)
+        while len(text) - start > most - self._column:
+            end = _end_of_line(text, start, MAX_LINE - 1 - self._column)
             lines.append(text[start:end] + b"=\r\n")
-            start = end
+            start, self._column = end, 0
         self._line = text[start:]
         return b"".join(lines)
 
 
-def _end_of_line(text: bytes, end: int) -> int:
-    """The last place up to ``end`` that is not within an escape."""
-    escape = text.find(b"=", end - 2, end)
+def _end_of_line(text: bytes, start: int, room: int) -> int:
+    """The last place within ``room`` behind ``start`` that is not within an escape."""
+    end = start + room
+    escape = text.find(b"=", max(start, end - 2), end)
     return end if escape < 0 else escape
