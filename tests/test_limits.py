@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from txmultipart.errors import HEADER_LIMITS
-from txmultipart.limits import UNLIMITED, Limits
+from txmultipart.limits import ENDLESS, UNLIMITED, Limits
 
 NAMES = [field.name for field in dataclasses.fields(Limits)]
 each_name = pytest.mark.parametrize("name", NAMES)
@@ -44,6 +44,26 @@ def test_limits_are_fixed_but_variants_are_easy() -> None:
     assert (limits.max_parts, variant.max_parts) == (1000, 5)
     assert variant == Limits(max_parts=5) != limits
     assert len({variant, Limits(max_parts=5)}) == 1
+
+
+@each_name
+def test_of_two_the_smaller_bounds_count(name: str) -> None:
+    first = Limits(**{name: 5})
+    for bound, smaller in ((3, 3), (9, 5)):
+        second = Limits(**{name: bound})
+        narrowed = first.narrowed(second)
+        assert getattr(narrowed, name) == smaller
+        assert narrowed == second.narrowed(first)
+    assert Limits(max_parts=2).narrowed(first).max_parts == 2
+
+
+def test_without_an_end_the_bounds_on_the_whole_go() -> None:
+    limits = Limits(max_part_size=5, max_parts=6)
+    gone = {"max_parts", "max_body_size", "max_total_header_bytes"}
+    for name in NAMES:
+        bound = getattr(limits.endless(), name)
+        assert bound == (UNLIMITED if name in gone else getattr(limits, name))
+    assert Limits().endless() == ENDLESS
 
 
 def test_bounds_are_given_by_name() -> None:

@@ -30,7 +30,10 @@ class ISink(IConsumer):
 
 
 class IPayload(Interface):
-    """Something that can be the content of a part: adapt to this what you want to send."""
+    """Something that can be the content of a part: adapt to this what you want to send.
+
+    It may have an attribute ``filename`` too, the name of the file that it is.
+    """
 
     headers = Attribute("The part's headers, a mutable twisted.web Headers.")
     length = Attribute("Bytes of content, an int, or UNKNOWN_LENGTH.")
@@ -50,10 +53,23 @@ class IStreamingResource(Interface):
 
 
 class Source(Protocol):
-    """Content, taken piece by piece at the taker's own pace."""
+    """Content, taken piece by piece at the taker's own pace.
+
+    It may have an attribute ``live``. Where that is true each piece leaves at once, by
+    itself; small pieces of others are sent together. It is asked before each write.
+    """
 
     def read(self) -> bytes | Deferred[bytes]:
-        """The next piece, now or later; ``b""`` is the end. One read at a time."""
+        """The next piece, now or later; ``b""`` is the end. One read at a time.
+
+        What it raises, or its Deferred fails with, fails the body; so does a piece that
+        is neither bytes nor a bytearray or memoryview, of which a copy is made.
+        """
 
     def close(self) -> None:
-        """Let go of everything; may come at any time, more than once."""
+        """Let go of everything; may come at any time, more than once.
+
+        Also from within ``read``, which is then followed by another ``close``, and while
+        the Deferred of a read waits. That may fire, fail or do neither afterwards: what
+        it comes to is dropped. What ``close`` raises is logged.
+        """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 KiB = 1 << 10
 MiB = 1 << 20
@@ -22,9 +22,8 @@ class Limits:
     much as those that somebody does. ``dataclasses.replace`` makes variants;
     ``ValueError`` for anything but whole numbers from 0 on.
 
-    Two bounds are not here, as
-    nothing would be gained by another value: ``delimiter.MAX_PADDING`` and
-    ``machine.MAX_ANOMALIES``.
+    Two bounds are not here, as nothing would be gained by another value:
+    ``delimiter.MAX_PADDING`` and ``machine.MAX_ANOMALIES``.
     """
 
     #: RFC 2046 allows 70. A few senders use more, and what is searched for in
@@ -80,9 +79,27 @@ class Limits:
             if not isinstance(value, int) or value < 0:
                 raise ValueError(f"{field.name} must be a whole number, 0 or more")
 
+    def narrowed(self, other: Limits) -> Limits:
+        """Of each two bounds the smaller."""
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in _ALL)
+        return Limits(**{name: min(ours, theirs) for name, ours, theirs in pairs})
+
+    def endless(self) -> Limits:
+        """These, without the bounds that a body without an end passes some day.
+
+        Those on one part stay. ``max_memory`` is the reader's to apply: it then
+        counts for each part by itself.
+        """
+        return replace(
+            self,
+            max_parts=UNLIMITED,
+            max_body_size=UNLIMITED,
+            max_total_header_bytes=UNLIMITED,
+        )
+
+
+_ALL = fields(Limits)
 
 #: For a multipart/x-mixed-replace that we asked for: it has no end. A body that
 #: somebody sends us is never given these by its own Content-Type.
-ENDLESS = Limits(
-    max_parts=UNLIMITED, max_body_size=UNLIMITED, max_total_header_bytes=UNLIMITED
-)
+ENDLESS = Limits().endless()

@@ -52,6 +52,9 @@ class Spell:
                 raise Broken
             yield bytes([number])
 
+    def flush(self) -> Iterator[bytes]:
+        return iter(())
+
     def finish(self) -> Iterator[bytes]:
         yield b"."
 
@@ -207,7 +210,7 @@ def test_a_consumer_that_pauses_is_given_no_more_and_no_more_is_made() -> None:
     rig.resume()
     assert rig.data == b"abcdefgh"
     assert rig.upstream.calls == ["pause", "resume"]
-    assert rig.sink.count == 8
+    assert rig.sink.size == 8
 
 
 def test_the_sender_is_held_until_all_is_passed_on() -> None:
@@ -428,5 +431,5 @@ def test_a_bomb_is_stopped_at_its_ratio() -> None:
     )
     coded.write(bomb)
     assert isinstance(error_of(coded.finish()), LimitExceeded)
-    assert coded.count <= 1 << 20
+    assert coded.size <= 1 << 20
     del sink

@@ -252,8 +252,8 @@ def test_an_unknown_coding_is_told_before_the_first_byte(
 
 def test_a_length_that_the_headers_contradict_is_told_before_the_first_byte() -> None:
     writer, consumer = MultipartWriter(), Downstream()
-    headers = {"Content-Length": "3", "Content-Transfer-Encoding": "base64"}
-    writer.append(b"abc", headers)
+    payload = writer.append(b"abc", {"Content-Transfer-Encoding": "base64"})
+    payload.headers.setRawHeaders("Content-Length", ["3"])
     with pytest.raises(MisuseError, match="another length than its headers"):
         writer.startProducing(cast(Any, consumer))
     writer.parts[0].headers.setRawHeaders("Content-Length", ["4"])

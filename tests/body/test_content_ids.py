@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.body.doubles import next_of
-from txmultipart.body.content_ids import bare, cid_url, content_id_of, is_root
+from txmultipart.body.content_ids import (
+    ContentIndex,
+    bare,
+    cid_url,
+    content_id_of,
+    is_root,
+)
 from txmultipart.body.reader import MultipartReader
+from txmultipart.body.related_writer import RelatedWriter
 from txmultipart.errors import MalformedMultipart
 from txmultipart.sansio.headers import PartHeaders
 
@@ -66,6 +73,69 @@ ROOTS: dict[str, tuple[dict[str, str], str, int, bool]] = {
 )
 def test_the_root(params: dict[str, str], name: str, number: int, root: bool) -> None:
     assert is_root(headers(name), params, number) == root
+
+
+# The index ---------------------------------------------------------------------------
+
+
+def filled(*names: str, **params: str) -> ContentIndex:
+    """An index of parts with these names; it keeps their numbers."""
+    index = ContentIndex(params)
+    for number, name in enumerate(names, 1):
+        index.add(headers(name), number)
+    return index
+
+
+def code_of(error: pytest.ExceptionInfo[MalformedMultipart]) -> str:
+    return error.value.code
+
+
+def test_what_was_kept_is_found_by_its_url() -> None:
+    index = filled("<a@b>", "", "uuid + 1")
+    assert index.resolve("cid:a@b") == 1
+    assert index.resolve("CID:uuid%20+%201") == 3
+    assert (index.root, index.doubled) == (1, set())
+
+
+@pytest.mark.parametrize("url", ["cid:c", "cid:<a>", "cid:A"])
+def test_what_did_not_come_is_not_found(url: str) -> None:
+    with pytest.raises(MalformedMultipart, match="did not come") as caught:
+        filled("<a>", "<b>").resolve(url)
+    assert code_of(caught) == "unknown-cid"
+    with pytest.raises(MalformedMultipart) as caught:
+        filled("<a>").resolve("http://a/")
+    assert code_of(caught) == "bad-cid"
+
+
+def test_of_a_name_that_comes_twice_the_first_counts() -> None:
+    index = ContentIndex({"start": "<r>"})
+    added = [index.add(headers(name), name) for name in ("<a>", "<r>", "a", "r ", "")]
+    assert added == [True, True, False, False, True]
+    assert index.resolve("cid:a") == "<a>"
+    assert index.root == "<r>"
+    assert index.doubled == {"a", "r"}
+
+
+def test_the_root_is_the_first_or_the_one_that_is_named() -> None:
+    assert filled("", "<a>").root == 1
+    assert filled("<b>", "<a>", start="<a>").root == 2
+    for index in (filled(), filled("<b>", "", start="<a>")):
+        with pytest.raises(MalformedMultipart) as caught:
+            _ = index.root
+        assert code_of(caught) == "no-root"
+
+
+async def test_a_page_and_what_it_refers_to() -> None:
+    page = RelatedWriter()
+    photo = page.append(b"photo")
+    page.set_root(page.cid_url(photo))
+    reader = MultipartReader(page.content_type)
+    reader.write(await page.as_bytes())
+    reader.unregisterProducer()
+    index = ContentIndex(reader.params)
+    async for part in reader:
+        assert index.add(part.headers, await part.read())
+    assert index.resolve(index.root.decode()) == b"photo"
 
 
 def test_a_reader_knows_what_is_needed() -> None:

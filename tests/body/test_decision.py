@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from twisted.python.failure import Failure
 
 from tests.body.doubles import (
     FORM_TYPE,
+    MIXED_TYPE,
     Outcome,
     Upstream,
     cut,
@@ -174,7 +176,7 @@ def test_a_peer_that_goes_away_ends_the_decision() -> None:
     later.reader.fail(Failure(UploadAborted(9)))
     assert cancelled.fired
     assert isinstance(later.waiting.error, UploadAborted)
-    assert later.upstream.calls[-1] != "stop"
+    assert later.upstream.calls.count("stop") == 1
 
 
 def test_a_decision_that_comes_when_it_is_cancelled_still_counts() -> None:
@@ -234,16 +236,112 @@ def test_skipped_parts_count() -> None:
 
 
 def test_a_part_may_have_bounds_of_its_own() -> None:
-    narrow, wide = Accept(Limits(max_field_size=1)), Accept(Limits(max_field_size=99))
-    choice = {"x": narrow, "y": narrow, "z": wide}
-    reader = whole(
-        lambda headers: choice[headers.name or ""], limits=Limits(max_field_size=2)
-    )
+    choice = {"y": Accept(Limits(max_field_size=1))}
+    reader = whole(lambda headers: choice.get(headers.name or "", ACCEPT))
     assert value_of(next_of(reader).read()) == b"1"
     error = error_of(next_of(reader).read())
     assert isinstance(error, LimitExceeded)
     assert error.bound == 1
     assert value_of(next_of(reader).read()) == b"333"
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits)])
+def test_and_never_wider_ones_than_the_body(name: str) -> None:
+    body = Limits(max_part_size=7, max_field_size=7, max_ratio=7)
+    for bound, expected in ((10**15, getattr(body, name)), (1, 1)):
+        # The others are at their defaults, which are wider, too.
+        asked = Limits(**{name: bound})
+        part = next_of(whole(lambda headers, a=asked: Accept(a), limits=body))
+        assert getattr(part.limits, name) == expected
+        assert (part.limits.max_field_size, part.limits.max_ratio) <= (7, 7)
+
+
+# Nested bodies -----------------------------------------------------------------------
+
+INNER = multipart(("x", b"1"), ("y", b"22"), boundary="i")
+HEAD = b"--b\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n"
+
+
+def nested_names(outer: Any = None, **options: Any) -> Any:
+    """The names that are left of the parts of a body in a body."""
+    reader = MultipartReader(MIXED_TYPE, decide=outer)
+    reader.write(HEAD + INNER + b"\r\n--b--\r\n")
+    reader.unregisterProducer()
+    names: list[Any] = []
+    nested = next_of(reader).parts(**options)
+    done = Outcome(nested.for_each(lambda part: names.append(part.name)))
+    return done.value and names
+
+
+def but_y(headers: PartHeaders) -> Decision:
+    return SKIP if headers.name == "y" else ACCEPT
+
+
+def test_what_is_nested_is_decided_about_too() -> None:
+    assert nested_names() == ["x", "y"]
+    assert nested_names(but_y) == ["x"]
+
+
+def test_unless_another_is_given_there() -> None:
+    assert nested_names(decide=but_y) == ["x"]
+    assert nested_names(but_y, decide=lambda headers: ACCEPT) == ["x", "y"]
+
+
+def test_and_however_deep() -> None:
+    deep = HEAD.replace(b"--b", b"--i").replace(b"=i", b"=j")
+    inmost = multipart(("y", b"1"), ("z", b"2"), boundary="j")
+    reader = MultipartReader(MIXED_TYPE, decide=but_y)
+    reader.write(HEAD + deep + inmost + b"\r\n--i--\r\n--b--\r\n")
+    inner = next_of(next_of(reader).parts())
+    assert next_of(inner.parts()).name == "z"
+
+
+def test_a_nested_part_that_is_rejected_ends_the_nested_body_only() -> None:
+    def decide(headers: PartHeaders) -> Decision:
+        return Reject(415) if headers.name == "y" else ACCEPT
+
+    reader = MultipartReader(MIXED_TYPE, decide=decide)
+    last = b"\r\n--b\r\n\r\nlast\r\n--b--\r\n"
+    reader.write(HEAD + INNER + last)
+    reader.unregisterProducer()
+    inner = next_of(reader).parts()
+    assert next_of(inner).name == "x"
+    error = error_of(inner.next_part())
+    assert isinstance(error, PartRejected)
+    assert (error.http_status, error.part) == (415, 2)
+    assert value_of(next_of(reader).read()) == b"last"
+
+
+def test_the_sender_is_held_while_it_is_decided_about_a_nested_part() -> None:
+    answer, upstream = Deferred[Decision](), Upstream()
+    reader = MultipartReader(MIXED_TYPE)
+    reader.registerProducer(upstream, True)
+    outer = Outcome(reader.next_part())
+    reader.write(HEAD)
+    assert isinstance(outer.value, BodyPart)
+    asked = Outcome(outer.value.parts(decide=lambda headers: answer).next_part())
+    assert upstream.running
+    reader.write(INNER[:60])
+    assert not asked.fired
+    assert not upstream.running
+    answer.callback(ACCEPT)
+    assert isinstance(asked.value, BodyPart)
+    assert asked.value.name == "x"
+
+
+def test_progress_of_a_nested_body_is_of_that_body() -> None:
+    told: list[Any] = []
+    whole_body: list[Any] = []
+    reader = MultipartReader(
+        MIXED_TYPE, progress=lambda *call: whole_body.append(call[:2])
+    )
+    reader.write(HEAD + INNER + b"\r\n--b--\r\n")
+    inner = next_of(reader).parts(progress=lambda *call: told.append(call[:2]))
+    value_of(inner.for_each(lambda part: part.discard()))
+    assert told[-1] == (len(INNER), None)
+    assert value_of(reader.next_part()) is None
+    reader.unregisterProducer()
+    assert whole_body[-1] == (reader.received, None)
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])

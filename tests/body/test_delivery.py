@@ -121,7 +121,7 @@ async def test_a_pulled_body_may_be_given_up() -> None:
 
 def test_a_stored_body_that_is_stopped_has_nothing_to_close() -> None:
     body = stored_body(content := io.BytesIO(b"abc"))
-    body._producer.stopProducing()
+    body.close()
     assert not content.closed
 
 
@@ -569,3 +569,49 @@ async def test_giving_up_closes_the_connection(client: Client) -> None:
     outcome.deferred.cancel()
     assert outcome.fired
     assert form.state.value == "stopped"
+
+
+# A second reader ---------------------------------------------------------------------
+
+
+async def test_a_request_is_read_once() -> None:
+    request = request_with(WHOLE)
+    assert await MultipartReader.from_request(request).release() == 2
+    with pytest.raises(MisuseError, match="the body was read to its end already"):
+        MultipartReader.from_request(request)
+    with pytest.raises(MisuseError, match="the body was read to its end already"):
+        get_body(request).read()
+
+
+async def test_a_request_is_read_by_one_at_a_time() -> None:
+    request = request_with(WHOLE)
+    reader = MultipartReader.from_request(request)
+    with pytest.raises(MisuseError, match="read already"):
+        MultipartReader.from_request(request)
+    assert await reader.release() == 2
+
+
+@pytest.mark.parametrize("wrong", [request_with(b""), Headers(), 5])
+def test_what_is_no_content_type(wrong: Any) -> None:
+    with pytest.raises(MisuseError, match=r"is a str, not a .*; use from_request"):
+        MultipartReader(wrong)
+
+
+def test_a_reader_of_a_response_can_be_given_up() -> None:
+    response = Response()
+    reader = MultipartReader.from_response(response)
+    response.protocol.dataReceived(WHOLE[:-10])
+    part = next_of(reader)
+    reader.close()
+    assert response.transport.calls[-1] == "stop"
+    response.end(ResponseFailed([Failure(OSError())]))
+    assert isinstance(error_of(part.read()), MisuseError)
+    assert isinstance(error_of(reader.next_part()), MisuseError)
+
+
+def test_what_failed_of_itself_is_stopped_by_nobody() -> None:
+    response = Response()
+    reader = MultipartReader.from_response(response)
+    response.end(ResponseFailed([Failure(OSError())]))
+    reader.close()
+    assert "stop" not in response.transport.calls

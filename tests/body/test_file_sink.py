@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from tests.guard import LoggedErrors
 from txmultipart.body import batch_sink, file_sink
 from txmultipart.body.batch_sink import BATCH, HIGH, PATIENCE, SLOW, write_all
 from txmultipart.body.file_sink import Collision, FileSink, State
+from txmultipart.body.incoming import Incoming
 from txmultipart.body.stream import ByteStream
 from txmultipart.errors import MisuseError
 
@@ -62,6 +64,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             yield now
 
     monkeypatch.setattr(batch_sink, "perf_counter", ticks().__next__)
+    monkeypatch.setattr(batch_sink, "times_waited", itertools.count().__next__)
     return durations
 
 
@@ -562,9 +565,9 @@ def test_a_quick_disk_is_written_to_at_once(
     sink = begun(tmp_path / "a")
     threads.run()
     clock.append(SLOW)  # and not longer
-    for count in range(1, 4):
+    for batches in range(1, 4):
         sink.write(BLOCK)
-        assert sink._temporary.stat().st_size == count * BATCH
+        assert sink._temporary.stat().st_size == batches * BATCH
         assert threads.jobs == []
     sink.fail(broken())
     threads.run()
@@ -586,6 +589,31 @@ def test_after_a_slow_batch_a_thread_writes_for_a_while(
     assert sink._temporary.stat().st_size == (PATIENCE + 2) * BATCH
     sink.fail(broken())
     threads.run()
+
+
+def test_a_batch_that_had_to_let_others_run_was_not_slow(
+    threads: Threads,
+    clock: list[float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_sink, "times_waited", lambda: 7)
+    sink = begun(tmp_path / "a")
+    threads.run()
+    clock.append(2 * SLOW)
+    sink.write(BLOCK)
+    sink.write(BLOCK)
+    assert threads.jobs == []
+    sink.fail(broken())
+    threads.run()
+
+
+def test_where_nobody_tells_who_waited_time_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert batch_sink.times_waited() >= 0
+    monkeypatch.setattr(batch_sink, "RUSAGE_THREAD", None)
+    assert batch_sink.times_waited() != batch_sink.times_waited()
 
 
 def test_batches_stay_in_order(threads: Threads, tmp_path: Path) -> None:
@@ -686,3 +714,46 @@ def test_when_others_are_faster_a_random_name_is_tried(tmp_path: Path) -> None:
     assert names[:3] == ["f.tar.gz", "f (1).tar.gz", "f (2).tar.gz"]
     assert len(set(names)) == 41
     assert len(names[-1]) > 20
+
+
+# What goes wrong is said -------------------------------------------------------------
+
+
+async def refused(path: Path, collision: Collision = "error") -> OSError:
+    """What a file under ``path`` fails with."""
+    body = Incoming()
+    body.write(b"x")
+    body.unregisterProducer()
+    with pytest.raises(OSError, match=r"\[Errno") as caught:
+        await body.write_to(FileSink(path, collision=collision))
+    return caught.value
+
+
+async def test_the_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+    (tmp_path / "folder").mkdir()
+    for name in ("old", "folder", "no/such/x"):
+        error = await refused(tmp_path / name)
+        assert (error.filename, error.filename2) == (str(tmp_path / name), None)
+        assert str(error).endswith(f": '{tmp_path / name}'")
+    error = await refused(tmp_path / "folder", "overwrite")
+    assert (error.filename, error.filename2) == (str(tmp_path / "folder"), None)
+    assert names(tmp_path) == ["folder", "old"]
+
+
+async def test_also_when_the_disk_is_full(
+    tmp_path: Path, disk: Callable[..., FaultyOS]
+) -> None:
+    disk("writev", errno.ENOSPC)
+    error = await refused(tmp_path / "new")
+    assert (error.errno, error.filename) == (errno.ENOSPC, str(tmp_path / "new"))
+
+
+async def test_a_sink_without_a_producer_says_so(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "new")
+    with pytest.raises(MisuseError, match="register that first"):
+        sink.write(b"x")
+    with pytest.raises(MisuseError, match="register that first"):
+        await sink.finish()
+    await sink.fail(broken())
+    assert names(tmp_path) == []

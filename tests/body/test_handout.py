@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tests.body.doubles import FORM_TYPE, Outcome, Upstream
-from txmultipart.body.decision import ACCEPT, SKIP, Decision, Reject
+from txmultipart.body.decision import ACCEPT, SKIP, Accept, Decision, Reject
 from txmultipart.body.handout import Handout, State
 from txmultipart.body.intake import Intake
 from txmultipart.body.part import BodyPart
@@ -172,8 +172,91 @@ def test_half_a_reader_is_none(use: Callable[[Any], object]) -> None:
 
 
 def test_and_so_is_one_that_makes_no_parts() -> None:
-    handout = Handout(MultipartParser("b"))
+    handout = Handout(MultipartParser("b"), Limits())
     asked: Outcome[BodyPart | None] = Outcome(handout.next_part())
     with pytest.raises(NotImplementedError):
         handout._make_part(PartHeaders(), Limits())
     assert not asked.fired
+
+
+# Whoever is called calls back --------------------------------------------------------
+
+
+def close(reader: MultipartReader) -> Deferred[Any]:
+    """Close it, and ask for more all the same."""
+    reader.close()
+    return reader.next_part()
+
+
+ACTS: dict[str, Callable[[MultipartReader], Deferred[Any]]] = {
+    "the next part": MultipartReader.next_part,
+    "closing": close,
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@pytest.mark.parametrize("size", [2, 3, 4, 10])
+def test_who_is_given_bytes_may_leave_the_part_at_once(
+    act: Callable[[MultipartReader], Deferred[Any]], size: int
+) -> None:
+    """Also with the bytes that pass its bound, which is then nobody's error."""
+    limits = Limits(max_part_size=3)
+    reader = MultipartReader(FORM_TYPE, decide=lambda headers: Accept(limits))
+    got: list[bytes] = []
+
+    def given(chunk: bytes) -> None:
+        got.append(chunk)
+        after.append(Outcome(act(reader)))
+
+    after: list[Outcome[Any]] = []
+    asked: Deferred[Any] = reader.next_part()
+    asked.addCallback(lambda part: part.read_chunk().addCallback(given))
+    reader.write(BEGIN)
+    reader.write(b"x" * size + b"\r\n" + BEGIN + b"next")
+    assert got == [b"x" * min(size, 3)]
+    (outcome,) = after
+    if act is ACTS["closing"]:
+        assert isinstance(outcome.error, MisuseError)
+    else:
+        assert isinstance(outcome.value, BodyPart)
+
+
+class Refusing(BodyPart):
+    """A part that cannot be made."""
+
+    def __init__(self, *args: Any) -> None:
+        raise KeyError("of the user's own")
+
+
+class RefusingReader(MultipartReader):
+    """A reader of parts that cannot be made."""
+
+    part_class = Refusing
+
+
+@pytest.mark.parametrize("deciding", [False, True])
+def test_a_part_that_cannot_be_made_breaks_the_body(deciding: bool) -> None:
+    options: dict[str, Any] = {"decide": lambda headers: ACCEPT} if deciding else {}
+    reader, upstream = RefusingReader(FORM_TYPE, **options), Upstream()
+    reader.registerProducer(upstream, True)
+    waiting: Outcome[Any] = Outcome(reader.next_part())
+    reader.write(BEGIN)
+    assert isinstance(waiting.error, KeyError)
+    assert isinstance(Outcome(reader.next_part()).error, KeyError)
+    assert upstream.calls[-1] == "stop"
+
+
+@pytest.mark.parametrize("wrong", ["text", None, 5])
+def test_a_body_is_bytes(wrong: Any) -> None:
+    reader = MultipartReader(FORM_TYPE)
+    with pytest.raises(MisuseError, match=f"bytes, not a {type(wrong).__name__}"):
+        reader.write(wrong)
+    reader.write(BEGIN)
+    assert isinstance(Outcome(reader.next_part()).value, BodyPart)
+
+
+def test_a_reader_and_its_parts_say_what_they_are() -> None:
+    rig = Rig(OPEN)
+    name = "<MultipartReader of multipart/form-data, part 1, open>"
+    assert repr(rig.reader) == name
+    assert repr(rig.part) == "<BodyPart name='n' without a type, flowing>"

@@ -13,7 +13,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from tests.body.doubles import Outcome, Upstream, cut, error_of, untimed, value_of
+from txmultipart.body import incoming as incoming_module
 from txmultipart.body.incoming import Incoming
+from txmultipart.body.pieces import Pieces
 from txmultipart.errors import LimitExceeded, MisuseError
 from txmultipart.limits import Limits
 
@@ -39,7 +41,6 @@ def test_read_gives_all_that_is_left() -> None:
     body = incoming(b"ab", b"cd", b"ef")
     assert value_of(body.read_chunk()) == b"ab"
     assert value_of(body.read()) == b"cdef"
-    assert value_of(body.read()) == b""
 
 
 @pytest.mark.parametrize(("size", "fits"), [(9, True), (10, True), (11, False)])
@@ -190,3 +191,41 @@ def test_lines_of_one_chunk_are_cut_at_once() -> None:
     body = incoming(b"a\n" * 3 + b"b", b"c\n")
     assert value_of(body.readline()) == b"a\n"
     assert body.take_kept() == [b"a\n", b"a\n", b"b", b"c\n"]
+
+
+def test_a_line_may_come_byte_by_byte() -> None:
+    body = Incoming(Limits(max_field_size=5000))
+    line = Outcome(body.readline())
+    for _ in range(4999):
+        body.write(b"x")
+    assert not line.fired
+    body.write(b"\n")
+    assert line.value == b"x" * 4999 + b"\n"
+
+
+def test_a_line_is_held_in_few_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding each to the ones before would copy them all, every time."""
+    copied: list[int] = []
+
+    class Counted(Pieces):
+        def joined(self) -> bytes:
+            copied.append(self.size)
+            return super().joined()
+
+    monkeypatch.setattr(incoming_module, "Pieces", Counted)
+    body = Incoming()
+    line = Outcome(body.readline())
+    for _ in range(2000):
+        body.write(b"x")
+    body.unregisterProducer()
+    assert line.value == b"x" * 2000
+    assert copied == [2000]
+
+
+def test_what_there_was_of_a_long_line_can_be_read() -> None:
+    body = Incoming(Limits(max_field_size=10))
+    line = Outcome(body.readline())
+    for _ in range(11):
+        body.write(b"x")
+    assert isinstance(line.error, LimitExceeded)
+    assert value_of(body.read_chunk()) == b"x" * 11

@@ -273,6 +273,57 @@ def test_a_payload_that_is_never_sent_holds_nothing_up() -> None:
     assert payload.state is FAILED
 
 
+def begin_and_stop(writer: MultipartWriter) -> None:
+    writer.startProducing(cast(Any, Downstream()))
+    writer.stopProducing()
+
+
+ENDS: dict[str, Callable[[MultipartWriter], object]] = {
+    "an earlier part fails": lambda writer: writer.startProducing(
+        cast(Any, Downstream())
+    ).addErrback(lambda failure: failure.trap(Broken) and None),
+    "it is stopped": lambda writer: begin_and_stop(writer),
+    "it is cancelled": lambda writer: (
+        writer.startProducing(cast(Any, Downstream()))
+        .addErrback(lambda failure: None)
+        .cancel()
+    ),
+    "it never begins": lambda writer: writer.stopProducing(),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("nested", [False, True])
+def test_whose_turn_never_comes_is_told(name: str, nested: bool) -> None:
+    writer, inner = MultipartWriter(), MultipartWriter()
+    first: Deferred[bytes] = Deferred(lambda deferred: None)
+    if name == "an earlier part fails":
+        first.errback(Broken())
+    writer.append([first])
+    writer.append(inner)
+    payload = LivePayload()
+    (inner if nested else writer).append(payload)
+    waiting = Outcome(payload.write(b"x"))
+    assert not waiting.fired
+    ENDS[name](writer)
+    assert waiting.value is None
+    assert payload.state is GONE
+    assert value_of(payload.write(b"dropped")) is None
+    with pytest.raises(PayloadError, match="only once"):
+        writer.startProducing(cast(Any, Downstream()))
+
+
+def test_one_that_another_body_sends_is_left_alone() -> None:
+    payload, one, other = LivePayload(), MultipartWriter(), MultipartWriter()
+    one.append(payload)
+    other.append(payload)
+    done = Outcome(one.startProducing(cast(Any, Downstream())))
+    other.stopProducing()
+    payload.write(b"x")
+    payload.finish()
+    assert done.value is None
+
+
 # From within -------------------------------------------------------------------------
 
 Act = Callable[[Rig], object]
@@ -349,6 +400,11 @@ def test_any_order_gives_one_outcome(names: list[str], within: str, at: int) -> 
     }
     for name in names:
         inputs[name](rig)
+        if not hasattr(rig, "done") and rig.body.state.value == "stopped":
+            with pytest.raises(PayloadError, match="only once"):
+                rig.start()
+            assert all(write.fired for write in rig.writes)
+            return
     inputs["start"](rig)
     result = result_of(rig)
     assert result in (None, "never", Broken)

@@ -11,7 +11,13 @@ from twisted.internet.defer import Deferred
 from tests.body.doubles import error_of, next_of, value_of
 from txmultipart.body.part import BodyPart
 from txmultipart.body.reader import MultipartReader
-from txmultipart.errors import LimitExceeded, MalformedMultipart, NotMultipart
+from txmultipart.body.sinks import MemorySink
+from txmultipart.errors import (
+    LimitExceeded,
+    MalformedMultipart,
+    MisuseError,
+    NotMultipart,
+)
 from txmultipart.limits import Limits
 from txmultipart.sansio.profiles import FORM_DATA
 
@@ -235,3 +241,56 @@ def test_what_is_no_multipart_can_still_be_read(headers: str) -> None:
     with pytest.raises(NotMultipart):
         plain.parts()
     assert value_of(plain.read()) == b"content"
+
+
+# After the end -----------------------------------------------------------------------
+
+ALL_OF_IT: dict[str, Callable[[BodyPart], object]] = {
+    "read": lambda part: part.read(),
+    "read decoded": lambda part: part.read(decode=True),
+    "text": lambda part: part.text(),
+    "json": lambda part: part.json(),
+    "form": lambda part: part.form(),
+    "save": lambda part: part.save("never"),
+    "write_to": lambda part: part.write_to(MemorySink(1)),
+    "parts": lambda part: part.parts(),
+}
+
+
+@pytest.mark.parametrize("how", ALL_OF_IT)
+@pytest.mark.parametrize("content", [b"", b"{}"])
+@pytest.mark.parametrize("coding", ["X: y", "Content-Encoding: gzip"])
+def test_all_of_it_cannot_be_read_twice(how: str, content: bytes, coding: str) -> None:
+    headers = "Content-Type: multipart/mixed; boundary=i\r\n" + coding
+    read = part(content, headers)
+    assert value_of(read.read()) == content
+    with pytest.raises(MisuseError, match="the part was read to its end already"):
+        ALL_OF_IT[how](read)
+    assert value_of(read.read_chunk()) == b""
+    assert value_of(read.discard()) == 0
+
+
+@pytest.mark.parametrize("encoding", ["uft-8", "hex", "", "\0"])
+def test_an_encoding_that_is_none_is_no_senders_fault(encoding: str) -> None:
+    with pytest.raises(MisuseError, match="no encoding of text"):
+        part(b"text").text(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "ascii", "UTF_8", "latin-1"])
+def test_an_encoding_may_be_any_of_pythons(encoding: str) -> None:
+    assert value_of(part("text".encode(encoding)).text(encoding)) == "text"
+
+
+def test_what_does_not_fit_the_encoding_that_was_asked_for() -> None:
+    error = error_of(part(b"\xe9").text("ascii"))
+    assert isinstance(error, MalformedMultipart)
+    assert error.message == "a part is not text in ascii"
+
+
+def test_what_a_part_says_of_itself() -> None:
+    headers = 'Content-Disposition: form-data; name="a"; filename="b.txt"'
+    reader = MultipartReader("multipart/form-data; boundary=b", profile=FORM_DATA)
+    kind = "Content-Type: text/plain"
+    reader.write(f"--b\r\n{headers}\r\n{kind}\r\n\r\nsecret\r\n--b--".encode())
+    shown = repr(next_of(reader))
+    assert shown == "<BodyPart name='a' filename='b.txt' text/plain, idle>"

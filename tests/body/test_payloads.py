@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.components import registerAdapter
 from twisted.python.filepath import FilePath
 from twisted.web.http_headers import Headers
@@ -175,9 +176,70 @@ def test_a_file_behind_its_end_has_nothing(kit: Kit) -> None:
     assert payload_of(kit.opened(100)).length == 0
 
 
-async def test_a_file_of_text_is_refused_when_it_is_read() -> None:
-    with pytest.raises(PayloadError, match="binary mode"):
-        await sent(io.StringIO("text"))
+def text_files(kit: Kit) -> Iterator[Any]:
+    yield io.StringIO("text")
+    yield kit.path.open(encoding="utf-8")
+    yield tempfile.NamedTemporaryFile("w+")  # noqa: SIM115
+    yield tempfile.SpooledTemporaryFile(mode="w+")  # noqa: SIM115
+
+
+def test_a_file_of_text_is_refused_at_once(kit: Kit) -> None:
+    for file in text_files(kit):
+        kit.files.append(file)
+        with pytest.raises(MisuseError, match='open it with "rb"'):
+            payload_of(file)
+
+
+def test_a_file_that_is_closed_is_refused_at_once(kit: Kit) -> None:
+    for file in (kit.opened(), kit.temporary(), io.BytesIO()):
+        file.close()
+        with pytest.raises(MisuseError, match="closed"):
+            payload_of(file)
+
+
+def test_a_file_that_cannot_be_read_is_refused_at_once(kit: Kit) -> None:
+    kit.files.append(file := kit.path.open("ab"))
+    with pytest.raises(MisuseError, match="only written"):
+        payload_of(file)
+
+
+async def test_a_file_that_is_closed_before_it_is_sent(kit: Kit) -> None:
+    writer = MultipartWriter()
+    writer.append(b"first")
+    writer.append(file := kit.opened())
+    file.close()
+    with pytest.raises(PayloadError, match=r"closed too early \(part 2\)"):
+        await writer.as_bytes()
+
+
+def test_folders_pipes_and_sockets_have_no_content(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        for kind in ("folder", "pipe", "socket"):
+            for path in (tmp_path / kind, FilePath(str(tmp_path / kind))):
+                with pytest.raises(MisuseError, match=f"a {kind} cannot be sent"):
+                    payload_of(path)
+
+
+async def test_a_device_has_no_size() -> None:
+    payload = payload_of(Path("/dev/null"))
+    assert (payload.length, payload.replayable) == (UNKNOWN_LENGTH, False)
+    assert await sent(payload) == b""
+
+
+def test_what_was_not_waited_for_is_no_content() -> None:
+    async def coroutine() -> bytes:
+        return b""
+
+    waiting = coroutine()
+    for thing in (succeed(b"a"), Deferred[bytes](), waiting):
+        with pytest.raises(MisuseError, match="await it first"):
+            payload_of(thing)
+        with pytest.raises(MisuseError, match="await it first"):
+            FormData().add_field("a", thing)
+    waiting.close()
 
 
 def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
@@ -185,9 +247,16 @@ def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         payload_of(tmp_path / "none")
 
 
+def test_a_number_is_text_if_its_sender_says_so() -> None:
+    with pytest.raises(MisuseError, match=r"an int cannot be .* use str\(\)"):
+        FormData().add_field("n", 5)
+
+
 @pytest.mark.parametrize("thing", [7, None, object(), {"a": b"b"}], ids=repr)
 def test_what_cannot_be_sent(thing: object) -> None:
-    with pytest.raises(MisuseError, match=f"a {type(thing).__name__} cannot be sent"):
+    with pytest.raises(
+        MisuseError, match=rf"^an? {type(thing).__name__} cannot be sent"
+    ):
         payload_of(thing)
 
 
@@ -235,6 +304,18 @@ async def test_what_is_adapted_is_coded_too_and_keeps_its_type_in_a_form() -> No
         b'--b\r\nContent-Disposition: form-data; name="p"\r\nContent-Type: x/point\r\n'
         b"Content-Transfer-Encoding: base64\r\n\r\nMSwy\r\n--b--\r\n"
     )
+
+
+def test_what_is_adapted_may_have_a_name() -> None:
+    class Named(Point):
+        pass
+
+    class NamedPayload(PointPayload):
+        filename = "p.txt"
+
+    registerAdapter(NamedPayload, Named, IPayload)
+    payload = FormData().add_field("p", Named())
+    assert b'filename="p.txt"' in dict(raw(payload))[b"Content-Disposition"]
 
 
 def test_an_adapter_that_gives_a_payload_gives_it_as_it_is() -> None:
@@ -285,9 +366,69 @@ def test_a_disposition_is_escaped(
     assert raw(payload)[0] == (b"Content-Disposition", value)
 
 
-def test_what_no_escaping_can_carry_is_refused() -> None:
+EVIL = "x\r\nEvil: 1"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "params"),
+    [
+        ("attachment", {"filename": "a\r\nb"}),
+        ("attachment", {"filename": "\udcff"}),
+        ("form-data", {"filename": "\udcff"}),
+        ("form-data", {"name": 7}),
+        (EVIL, {}),
+        ("\udcff", {}),
+        ("", {}),
+        ('form-data; name="a"', {}),
+        ("attachment", {EVIL: "v"}),
+        ("form-data", {EVIL: "v"}),
+        ("attachment", {'a"; x': "v"}),
+    ],
+)
+def test_what_no_escaping_can_carry_is_refused(disposition: str, params: Any) -> None:
+    payload = payload_of(b"")
+    before = raw(payload)
     with pytest.raises(MisuseError):
-        payload_of(b"").set_content_disposition("attachment", filename="a\r\nb")
+        payload.set_content_disposition(disposition, **params)
+    assert raw(payload) == before
+
+
+def test_a_type_that_would_break_out_is_refused() -> None:
+    with pytest.raises(MisuseError):
+        Payload(lambda: BytesSource(b""), content_type=EVIL)
+    with pytest.raises(MisuseError):
+        FormData().add_field("a", "b", content_type=EVIL)
+
+
+def test_text_that_utf_8_cannot_express_is_refused() -> None:
+    writer, form = MultipartWriter(), FormData()
+    for append in (
+        lambda: writer.append("\udcff"),
+        lambda: writer.append_json("\udcff"),
+        lambda: writer.append_form({"a": "\udcff"}),
+        lambda: form.add_field("\udcff", "a"),
+        lambda: form.add_field("a", "\udcff"),
+        lambda: form.add_file("a", b"", filename="\udcff"),
+    ):
+        with pytest.raises(MisuseError, match="lone surrogate"):
+            append()
+    assert not [*writer.parts, *form.parts]
+
+
+def test_a_promise_is_made_of_what_there_is_before_coding() -> None:
+    payload = payload_of(b"abc")
+    payload.update_headers({"Content-Transfer-Encoding": "base64"})
+    payload.size = payload.size
+    assert (payload.size, payload.length) == (3, 4)
+    payload.length = 6
+    assert (payload.size, payload.length) == (6, 8)
+
+
+def test_what_it_is_can_be_read() -> None:
+    payload = FormData().add_field("a", "b", content_type="x/y")
+    assert repr(payload) == '<Payload, x/y, form-data; name="a", size 1>'
+    untyped = Payload(lambda: BytesSource(b"a"), content_type=None)
+    assert repr(untyped) == "<Payload, no type, size twisted.web.iweb.UNKNOWN_LENGTH>"
 
 
 UPDATES: dict[str, Any] = {
@@ -318,6 +459,13 @@ BAD_HEADERS: dict[str, Any] = {
     "NUL": {"X": "a\0b"},
     "a name that is none": {"X Y": "a"},
     "LF in a name": {"X\n": "a"},
+    "a number": {"X": 5},
+    "nought": {"Content-Length": 0},
+    "nothing": {"X": None},
+    "a bytearray": {"X": bytearray(b"a")},
+    "a name that is a number": {5: "a"},
+    "no pairs": ["5"],
+    "no headers at all": 5,
 }
 
 

@@ -122,6 +122,7 @@ INPUTS: dict[str, Callable[[Rig], object]] = {
 NEXT: dict[tuple[str, State], State] = {
     ("pause", PRODUCING): PAUSED,
     ("resume", PAUSED): PRODUCING,
+    ("stop", IDLE): STOPPED,
     ("stop", PRODUCING): STOPPED,
     ("stop", PAUSED): STOPPED,
     ("cancel", PRODUCING): STOPPED,
@@ -142,7 +143,53 @@ def test_the_table_is_true(name: str, state: State) -> None:
         waits = state not in RESULTS and name == "cancel"
         expected = CancelledError if waits else RESULTS.get(state, "never")
         assert rig.result == expected
-    assert bool(rig.source.closed) == (rig.body.state in (DONE, FAILED, STOPPED))
+    over = rig.body.state in (DONE, FAILED, STOPPED)
+    assert bool(rig.source.closed) == (over and bool(rig.outcomes))
+
+
+@pytest.mark.parametrize("state", [IDLE, DONE, FAILED, STOPPED], ids=lambda s: s.value)
+@pytest.mark.parametrize(
+    ("told", "paused"),
+    [("p", True), ("pp", True), ("pr", False), ("r", False), ("prp", True)],
+)
+def test_a_consumer_that_is_full_says_so_before_the_start(
+    told: str, paused: bool, state: State
+) -> None:
+    rig = reach(state)
+    for word in told:
+        INPUTS["pause" if word == "p" else "resume"](rig)
+    assert rig.body.state is state
+    rig.source, rig.consumer = Script(b"a", b"b"), Downstream()
+    rig.start()
+    assert rig.body.state is (PAUSED if paused else DONE)
+    assert rig.consumer.data == (b"" if paused else b"ab")
+    rig.body.resumeProducing()
+    assert (rig.result, rig.consumer.data) == (None, b"ab")
+
+
+@pytest.mark.parametrize("state", [DONE, FAILED, STOPPED], ids=lambda s: s.value)
+def test_a_consumer_that_was_full_is_not_the_next_one(state: State) -> None:
+    """What ends a chunked body may fill its consumer, which then resumes nobody."""
+    rig = Rig(b"a", Broken() if state is FAILED else b"")
+    if state is STOPPED:
+        rig.body.pauseProducing()
+        rig.start()
+        rig.body.stopProducing()
+    else:
+        done = rig.body.startProducing(rig.consumer)
+        rig.body.pauseProducing()  # too late: it is over
+        rig.body.resumeProducing()
+        assert rig.body.state is state
+        done.addErrback(lambda failure: None)
+        waiting = Deferred[bytes]()
+        rig.source, rig.consumer = Script(waiting), Downstream()
+        done = rig.body.startProducing(rig.consumer)
+        done.addBoth(lambda _: rig.body.pauseProducing())
+        waiting.callback(b"") if state is DONE else waiting.errback(Broken())
+        assert rig.body.state is state
+    rig.source, rig.consumer = Script(b"b"), Downstream()
+    assert rig.start().value is None
+    assert rig.consumer.data == b"b"
 
 
 @pytest.mark.parametrize("state", [PRODUCING, PAUSED], ids=lambda state: state.value)
@@ -286,8 +333,20 @@ def test_what_a_source_gives_for_a_piece_may_be_nonsense() -> None:
         rig.start()
         if step is waiting:
             waiting.callback(7)
-        assert rig.result is TypeError
+        assert rig.result is PayloadError
         assert rig.source.closed
+
+
+def test_a_piece_that_can_still_change_is_copied() -> None:
+    again = bytearray(b"abc")
+    rig = Rig(again, memoryview(b"abcdefgh").cast("Q"), Deferred[bytes]())
+    rig.body.pauseProducing()
+    rig.start()
+    rig.body.resumeProducing()
+    again[:] = b"xyz"
+    assert rig.consumer.data == b"abcabcdefgh"
+    assert rig.body.sent == 11
+    rig.body.stopProducing()
 
 
 # Again -------------------------------------------------------------------------------
@@ -560,6 +619,8 @@ KINDS: dict[str, Callable[[Kit], object]] = {
 }
 #: Whose bytes are others than those they were made of.
 CHANGED = {"nested writer", "frames", *(k for k in KINDS if "as " in k or "both" in k)}
+#: What is told when it is stopped before it is sent, and then cannot be sent.
+MADE_MEANWHILE = {"live", "live as base64", "frames"}
 READ_HOOKS = [
     "generator",
     "generator of Deferreds",
@@ -764,7 +825,19 @@ def test_and_before_the_start(kind: str, cases: Cases) -> None:
         for case in cases(kind):
             with case.run() as run:
                 ACTS[name][0](run.body)
-                case.check(run, run.send(), None)
+                if "stop" in name and kind in MADE_MEANWHILE:
+                    assert sent_or_refused(run) is PayloadError
+                    run.kit.threads.run()
+                else:
+                    case.check(run, run.send(), None)
+
+
+def sent_or_refused(run: Run) -> Any:
+    """What sending comes to, or the type of what it raises."""
+    try:
+        return run.send()
+    except PayloadError as error:
+        return type(error)
 
 
 @each_kind

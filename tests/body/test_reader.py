@@ -173,7 +173,6 @@ def test_behind_an_error_nothing_is_looked_at(data: bytes) -> None:
 def test_it_is_what_it_says() -> None:
     rig = Rig()
     verifyObject(ISink, rig.reader)
-    verifyObject(IPushProducer, rig.reader)
     assert aiter(rig.reader) is rig.reader
     assert value_of(rig.reader.finish()) is None
 
@@ -388,8 +387,10 @@ def test_a_consumer_that_stops_leaves_the_next_part_to_be_asked_for() -> None:
 
 def test_a_part_that_stops_producing_only_pauses_the_body() -> None:
     rig = Rig(OPEN)
-    rig.reader.resumeProducing()
-    rig.reader.stopProducing()
+    producer = rig.part._upstream._producer
+    verifyObject(IPushProducer, producer)
+    producer.resumeProducing()
+    producer.stopProducing()
     assert rig.upstream.calls[-2:] == ["resume", "pause"]
 
 
@@ -644,12 +645,14 @@ def test_a_sink_of_a_part_that_is_skipped_is_failed() -> None:
     assert sink.calls == ["register", "fail", "unregister"]
 
 
-def test_a_part_that_was_read_to_its_end_is_not_stale() -> None:
+def test_a_part_that_was_read_to_its_end_was_not_skipped() -> None:
     reader = whole()
     part = next_of(reader)
     assert value_of(part.read()) == b"1"
     reader.next_part()
-    assert value_of(part.read()) == b""
+    assert value_of(part.read_chunk()) == b""
+    with pytest.raises(MisuseError, match="read to its end already"):
+        part.read()
 
 
 def test_whoever_is_told_of_the_skipping_may_not_ask_as_well() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from txmultipart.body.reader import MultipartReader
 from txmultipart.errors import (
     LimitExceeded,
     MisuseError,
+    NotMultipart,
     TruncatedMultipart,
     UploadAborted,
 )
@@ -220,9 +222,9 @@ class Response:
     """As much of an ``IResponse`` as is looked at."""
 
     code = 200
-    headers = Headers({"Content-Type": [ENDLESS]})
 
-    def __init__(self) -> None:
+    def __init__(self, content_type: str = ENDLESS) -> None:
+        self.headers = Headers({"Content-Type": [content_type]})
         self.protocol: Any = None
 
     def deliverBody(self, protocol: Any) -> None:
@@ -245,6 +247,115 @@ def test_and_has_one_if_that_is_asked_for() -> None:
         response.protocol.dataReceived(FRAME % (1, b"x"))
     next_of(reader)
     assert isinstance(error_of(reader.next_part()), LimitExceeded)
+
+
+DOWNCHANNEL = "multipart/related; boundary=d"
+
+
+def directive(content: bytes, *headers: bytes) -> bytes:
+    """One part behind its delimiter, and the delimiter behind it, as services send it."""
+    lines = (b"Content-Type: application/json", *headers)
+    return b"".join(b"%s\r\n" % line for line in lines) + b"\r\n%s\r\n--d\r\n" % content
+
+
+def downchannel(**options: Any) -> tuple[MultipartReader, Callable[[bytes], None]]:
+    """A reader of a response that begins, and what sends more of it."""
+    response = Response(DOWNCHANNEL)
+    reader = MultipartReader.from_response(response, **options)
+    response.protocol.dataReceived(b"--d\r\n")
+    return reader, response.protocol.dataReceived
+
+
+def test_a_downchannel_is_read_for_days() -> None:
+    reader, send = downchannel(endless=True)
+    for number in range(5000):
+        asked: Outcome[Any] = Outcome(reader.next_part())
+        content = b'{"number": %d, "x": "%s"}' % (number, b"x" * 4000)
+        send(directive(content, b"X-Padding: " + b"x" * 300))
+        assert value_of(asked.value.json())["number"] == number
+    bounds = Limits()
+    assert reader.limits == bounds
+    assert reader.number > bounds.max_parts
+    assert reader.received > bounds.max_memory
+    assert reader.number * 300 > bounds.max_total_header_bytes
+
+
+def test_and_is_not_unless_it_is_said_to_have_no_end() -> None:
+    reader, send = downchannel()
+    for _ in range(1000):
+        send(directive(b"1"))
+        next_of(reader)
+    send(directive(b"1"))
+    error = error_of(reader.next_part())
+    assert isinstance(error, LimitExceeded)
+    assert error.limit == "max_parts"
+
+
+PARTS: dict[str, bytes] = {
+    "max_part_size": directive(b"x" * 101),
+    "max_header_bytes": directive(b"", b"X: " + b"x" * 200),
+    "max_headers": directive(b"", *[b"X: y"] * 5),
+    "max_field_size": directive(b"x" * 51),
+    "max_memory": directive(b"x" * 41),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_bounds_on_each_part_stay(name: str) -> None:
+    limits = Limits(
+        max_part_size=100, max_header_bytes=200, max_headers=5, max_field_size=50
+    )
+    if name == "max_memory":
+        limits = replace(limits, max_memory=40)
+    reader, send = downchannel(endless=True, limits=limits)
+    for _ in range(20):
+        send(directive(b"x" * 40))
+        assert len(value_of(next_of(reader).read())) == 40
+    send(PARTS[name])
+    read = BodyPart.discard if name == "max_part_size" else BodyPart.read
+    failed = Outcome(reader.for_each(read))
+    assert isinstance(failed.error, LimitExceeded)
+    assert failed.error.limit == name
+
+
+def test_what_is_nested_counts_for_each_part_anew() -> None:
+    reader, send = downchannel(endless=True, limits=Limits(max_parts=4, max_memory=4))
+    kind = b"Content-Type: multipart/mixed; boundary=b"
+    nested = FOUR.removesuffix(b"\r\n")
+    for _ in range(3):
+        send(directive(nested).replace(b"Content-Type: application/json", kind))
+        assert value_of(next_of(reader).parts().for_each(BodyPart.read)) == 4
+    nested = nested.replace(b"--b--", b"--b\r\n\r\n5\r\n--b--")
+    send(directive(nested).replace(b"Content-Type: application/json", kind))
+    error = error_of(next_of(reader).parts().for_each(BodyPart.discard))
+    assert isinstance(error, LimitExceeded)
+    assert (error.limit, error.part) == ("max_parts", 5)
+
+
+def test_frames_may_have_bounds_without_an_end() -> None:
+    response = Response()
+    limits = Limits(max_parts=1, max_part_size=9)
+    reader = MultipartReader.from_response(response, limits=limits, endless=True)
+    for _ in range(3):
+        response.protocol.dataReceived(FRAME % (9, b"x" * 9))
+        assert len(value_of(next_of(reader).read())) == 9
+    response.protocol.dataReceived(FRAME % (10, b"x" * 10))
+    failed = Outcome(reader.for_each(BodyPart.read))
+    assert isinstance(failed.error, LimitExceeded)
+    assert failed.error.limit == "max_part_size"
+
+
+def test_a_response_may_be_of_another_type_than_it_says() -> None:
+    """What ffmpeg sends has no boundary, which is then read off the body."""
+    response = Response("application/octet-stream")
+    with pytest.raises(NotMultipart):
+        MultipartReader.from_response(response)
+    reader = MultipartReader.from_response(
+        response, content_type="multipart/x-mixed-replace"
+    )
+    for _ in range(1200):
+        response.protocol.dataReceived(FRAME % (1, b"x"))
+        assert value_of(next_of(reader).read()) == b"x"
 
 
 def test_nested_bodies_share_one_budget() -> None:

@@ -74,6 +74,7 @@ def test_a_root_without_a_type_has_the_usual_one() -> None:
     assert 'type="application/octet-stream"' in page.content_type
 
 
+A = content_id_header("a")
 IDS = [
     ({"content_id": "a"}, "<a>"),
     ({"content_id": "<a@b>"}, "<a@b>"),
@@ -101,6 +102,18 @@ def test_a_name_cannot_break_out(name: str) -> None:
     with pytest.raises(MisuseError, match="printable ASCII"):
         page.append(b"", content_id=name)
     assert len(page.parts) == 1
+
+
+def test_no_two_parts_have_one_name() -> None:
+    page = RelatedWriter(b"", content_id_header("root"))
+    page.append(b"", content_id="a")
+    for options in ({"content_id": "a"}, {"content_id": "root"}, {"headers": A}):
+        with pytest.raises(MisuseError, match="the same Content-ID"):
+            page.append(b"", **options)
+    assert len(page.parts) == 2
+    page.parts[1].headers.setRawHeaders("Content-ID", ["root"])
+    with pytest.raises(MisuseError, match="the same Content-ID"):
+        page.startProducing(cast(Any, Downstream()))
 
 
 def test_there_is_one_root() -> None:

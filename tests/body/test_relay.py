@@ -25,12 +25,14 @@ from tests.body.doubles import (
     next_of,
     value_of,
 )
+from txmultipart.body.delivery import BodyReader
 from txmultipart.body.mixed_replace import MixedReplaceWriter
 from txmultipart.body.part import BodyPart
 from txmultipart.body.payloads import payload_of
 from txmultipart.body.producer import RawBody
+from txmultipart.body.producer_payloads import ProducerSource
 from txmultipart.body.reader import MultipartReader
-from txmultipart.body.relay import PartPayload, ProducerSource
+from txmultipart.body.relay import PartPayload
 from txmultipart.body.writer import FormData, MultipartWriter
 from txmultipart.errors import MisuseError, PayloadError
 
@@ -155,7 +157,7 @@ def test_a_part_may_become_another_field() -> None:
     relay.reader.write(b"1\r\n--b--")
     form.add_field("m", relay.part, headers={"X": "y"})
     assert value_of(form.as_bytes()) == (
-        b'--o\r\nContent-Disposition: form-data; name="m"\r\n'
+        b'--o\r\nContent-Disposition: form-data; name="m"; filename="a.txt"\r\n'
         b"Content-Type: a/b\r\nX: y\r\n\r\n1\r\n--o--\r\n"
     )
 
@@ -170,6 +172,12 @@ def test_a_file_keeps_its_name() -> None:
     assert relay.payload.part_headers().get("Content-Disposition") == (
         'form-data; name="n"; filename="a.txt"'
     )
+
+
+def test_what_its_sender_declared_is_no_promise_of_ours() -> None:
+    relay = Relay(b"Content-Length: 1")
+    relay.reader.write(b"two\r\n--b--")
+    assert b"Content-Length: 1\r\n\r\ntwo\r\n" in value_of(relay.writer.as_bytes())
 
 
 # Other producers ---------------------------------------------------------------------
@@ -308,6 +316,42 @@ def test_one_may_do_more_than_it_has_to() -> None:
     assert value_of(MultipartWriter().append(Eager()).open().read()) == b"all"  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("bad", ["text", None, 7])
+@pytest.mark.parametrize("later", [False, True])
+def test_one_that_writes_no_bytes_is_stopped_and_named(bad: Any, later: bool) -> None:
+    foreign = Foreign(UNKNOWN_LENGTH, *([b"ok"] if later else [bad]))
+    writer = MultipartWriter(boundary="b")
+    writer.append(b"first")
+    writer.append(foreign)
+    done = Outcome(writer.startProducing(cast(Any, consumer := Downstream())))
+    if later:
+        foreign.consumer.write(bad)
+        foreign.consumer.write(b"and more")
+    error = done.error
+    assert isinstance(error, PayloadError)
+    assert (error.part, error.message) == (
+        2,
+        f"a piece to be sent is a {type(bad).__name__}, not bytes",
+    )
+    assert foreign.calls[-1] == "stop"
+    assert consumer.data.endswith(b"ok") is later
+    foreign.done.callback(None)
+
+
+def test_one_may_use_its_bytes_again() -> None:
+    buffer = bytearray(b"abc")
+    foreign = Foreign(UNKNOWN_LENGTH)
+    body = RawBody(foreign)
+    body.startProducing(cast(Any, consumer := Downstream()))
+    body.pauseProducing()
+    foreign.consumer.write(buffer)
+    buffer[:] = b"xyz"
+    foreign.consumer.write(memoryview(b"abcdefgh").cast("Q"))
+    body.resumeProducing()
+    assert consumer.data == b"abcabcdefgh"
+    body.stopProducing()
+
+
 async def test_one_of_twisteds() -> None:
     file = FileBodyProducer(io.BytesIO(b"x" * 200_000))
     form = FormData("b")
@@ -343,7 +387,7 @@ def test_a_field_that_is_a_raw_body() -> None:
     form.add_field("a", RawBody("1"))
     form.add_field("b", RawBody(typed))
     kinds = [part.part_headers().content_type for part in form.parts]
-    assert kinds == [None, "multipart/mixed"]
+    assert kinds == ["text/plain", "multipart/mixed"]
 
 
 def test_a_stream_of_frames_may_be_a_part() -> None:
@@ -360,3 +404,46 @@ def test_what_they_say_of_themselves_is_asked_when_it_is_wanted() -> None:
     payload = writer.append(body)
     body.payload.length = 1
     assert payload.length == 1
+
+
+# What was read already ----------------------------------------------------------------
+
+
+def test_a_part_that_was_read_is_not_sent_as_an_empty_one() -> None:
+    reader = MultipartReader(MIXED_TYPE)
+    reader.write(b"--b\r\n\r\nabc\r\n--b--")
+    reader.unregisterProducer()
+    part = next_of(reader)
+    writer = MultipartWriter("mixed")
+    writer.append(part)
+    assert value_of(part.read()) == b"abc"
+    with pytest.raises(MisuseError, match="the part was read to its end already"):
+        MultipartWriter("mixed").append(part)
+    error = error_of(writer.as_bytes())
+    assert "the part was read to its end already" in str(error)
+
+
+def test_a_part_that_is_empty_can_be_sent() -> None:
+    reader = MultipartReader(MIXED_TYPE)
+    reader.write(b"--b\r\n\r\n\r\n--b--")
+    reader.unregisterProducer()
+    writer = MultipartWriter("mixed", "o")
+    writer.append(next_of(reader))
+    assert value_of(writer.as_bytes()) == b"--o\r\n\r\n\r\n--o--\r\n"
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_a_body_that_is_received_is_sent_on_with_its_length(length: int | None) -> None:
+    incoming = BodyReader(length=length)
+    incoming.write(b"ab")
+    assert value_of(incoming.read_chunk()) == b"ab"
+    body = RawBody(incoming)
+    assert body.length == (UNKNOWN_LENGTH if length is None else 3)
+    consumer = Downstream()
+    sent = Outcome(body.startProducing(consumer))
+    incoming.write(b"cde")
+    incoming.unregisterProducer()
+    assert sent.value is None
+    assert consumer.data == b"cde"
+    with pytest.raises(MisuseError, match="the body was read to its end already"):
+        RawBody(incoming)

@@ -133,11 +133,14 @@ async def by_lines(part: BodyPart, home: Path) -> bytes:
 
 
 async def by_all_ways(part: BodyPart, home: Path) -> bytes:
-    content = await part.readline() + await part.read_chunk()
+    content = b""
+    for read in (part.readline, part.read_chunk):
+        if not (piece := await read()):
+            return content  # reading on would be misuse
+        content += piece
     async for chunk in part:
-        content += chunk
-        break
-    return content + await part.read()
+        return content + chunk + await part.read()
+    return content
 
 
 async def by_writing(part: BodyPart, home: Path) -> bytes:

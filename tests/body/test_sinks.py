@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
+from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -21,7 +27,11 @@ from tests.body.doubles import (
     untimed,
     value_of,
 )
+from tests.guard import LoggedErrors
+from txmultipart.body.callable_sink import CallableSink
+from txmultipart.body.coded_sink import CodedSink
 from txmultipart.body.file_sink import FileSink
+from txmultipart.body.protocol_sink import ProtocolSink
 from txmultipart.body.sinks import (
     DiscardSink,
     HashSink,
@@ -33,6 +43,7 @@ from txmultipart.body.sinks import (
 from txmultipart.body.stream import ByteStream
 from txmultipart.errors import LimitExceeded, MisuseError
 from txmultipart.interfaces import ISink
+from txmultipart.sansio.codings import transfer_decoder
 
 SINKS: dict[str, Callable[[], Sink]] = {
     "Sink": Sink,
@@ -275,3 +286,135 @@ async def test_two_files_of_which_one_fails_are_both_gone(tmp_path: Path) -> Non
         await written
     assert list(tmp_path.iterdir()) == [taken]
     assert taken.read_bytes() == b"old"
+
+
+# A producer that is pulled -----------------------------------------------------------
+
+
+def text_sink(kind: str, folder: Path) -> tuple[Any, Callable[[], bytes]]:
+    """A sink, and what it has got."""
+    memory, path, got = MemorySink(300_000), folder / "file", list[bytes]()
+    sinks: dict[str, tuple[Any, Callable[[], bytes]]] = {
+        "MemorySink": (memory, memory.getvalue),
+        "FileSink": (FileSink(path), path.read_bytes),
+        "TeeSink": (TeeSink(memory, HashSink()), memory.getvalue),
+        "CallableSink": (CallableSink(got.append), lambda: b"".join(got)),
+        "CodedSink": (CodedSink(memory, [transfer_decoder("8bit")]), memory.getvalue),
+        "ProtocolSink": (ProtocolSink(Kept(got)), lambda: b"".join(got)),
+    }
+    return sinks[kind]
+
+
+PULLED = ["MemorySink", "FileSink", "TeeSink", "CallableSink", "CodedSink"]
+
+
+class Kept(Protocol):
+    """Keeps what it is given."""
+
+    def __init__(self, got: list[bytes]) -> None:
+        self.got = got
+
+    def dataReceived(self, data: bytes) -> None:
+        self.got.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The end."""
+
+
+@pytest.mark.parametrize("kind", [*PULLED, "ProtocolSink"])
+async def test_a_sink_pulls_what_does_not_push(kind: str, tmp_path: Path) -> None:
+    content = b"0123456789" * 20_000
+    sink, got = text_sink(kind, tmp_path)
+    await FileSender().beginFileTransfer(BytesIO(content), sink)
+    await sink.finish()
+    assert got() == content
+
+
+class Unreadable(BytesIO):
+    """A file that breaks."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError("the disk is gone")
+
+
+async def test_what_a_pulled_producer_raises_undoes_the_sink(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "file")
+    FileSender().beginFileTransfer(Unreadable(), sink)
+    while sink.producer is not None:
+        await deferLater(reactor, 0)
+    await sink.fail(Failure(OSError()))  # again, to wait for the thread
+    assert list(tmp_path.iterdir()) == []
+
+
+# Others' sinks -----------------------------------------------------------------------
+
+
+class Rude(RecordingSink):
+    """A sink whose ends raise, or give nothing."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error = error
+
+    def finish(self) -> Any:
+        self.calls.append("finish")
+        if self.error is not None:
+            raise self.error
+
+    def fail(self, failure: Failure) -> Any:
+        self.calls.append("fail")
+        if self.error is not None:
+            raise self.error
+
+
+def test_a_finish_that_raises_breaks_no_other_sink(logged_errors: LoggedErrors) -> None:
+    before, after = RecordingSink(), RecordingSink()
+    tee = TeeSink(before, Rude(KeyError()), after)
+    stream = ByteStream()
+    written = Outcome(stream.write_to(tee))
+    stream.unregisterProducer()
+    assert isinstance(written.error, KeyError)
+    for sink in (before, after):
+        assert sink.calls == ["register", "unregister", "finish", "fail"]
+    assert len(logged_errors.flush(KeyError)) == 1
+
+
+def test_a_fail_that_raises_breaks_no_other_sink(logged_errors: LoggedErrors) -> None:
+    after = RecordingSink()
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(Rude(KeyError()), after)))
+    stream.fail(Failure(OSError()))
+    assert isinstance(written.error, OSError)
+    assert after.calls == ["register", "fail", "unregister"]
+    assert len(logged_errors.flush(KeyError)) == 1
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_sink_whose_ends_give_nothing_is_done_at_once(failing: bool) -> None:
+    stream = ByteStream()
+    written = Outcome(stream.write_to(TeeSink(Rude(None), RecordingSink())))
+    if failing:
+        stream.fail(Failure(OSError()))
+        assert isinstance(written.error, OSError)
+    else:
+        stream.unregisterProducer()
+        assert written.value == 0
+
+
+def test_a_memory_whose_source_broke_holds_nothing() -> None:
+    sink = MemorySink(10)
+    sink.write(b"abc")
+    sink.fail(Failure(OSError()))
+    assert sink.getvalue() == b""
+
+
+def test_a_digest_may_be_had_in_bytes() -> None:
+    sink = HashSink("md5")
+    sink.write(b"abc")
+    assert sink.digest() == hashlib.md5(b"abc").digest()
+
+
+def test_what_is_dropped_is_counted_by_both_names() -> None:
+    sink = DiscardSink()
+    sink.write(b"abc")
+    assert sink.size == sink.count == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
@@ -22,9 +25,11 @@ from tests.body.doubles import (
     untimed,
     value_of,
 )
-from txmultipart.body.sinks import MemorySink
+from txmultipart.body.file_sink import FileSink
+from txmultipart.body.incoming import Incoming
+from txmultipart.body.sinks import HashSink, MemorySink, TeeSink
 from txmultipart.body.stream import ByteStream, State
-from txmultipart.errors import MisuseError
+from txmultipart.errors import MisuseError, UploadAborted
 from txmultipart.interfaces import ISink
 
 IDLE, WAITING, FLOWING, HELD, OVER = State
@@ -40,6 +45,7 @@ class Rig:
     def __init__(self, state: State = IDLE) -> None:
         self.upstream = Upstream()
         self.consumer = Downstream()
+        self.sink: Any = None
         self.stream = ByteStream()
         self.stream.registerProducer(self.upstream, True)
         self.outcomes: list[Outcome[Any]] = []
@@ -174,7 +180,7 @@ TABLE: dict[str, dict[State, tuple[State, Check] | str]] = {
         IDLE: (IDLE, noted),
         WAITING: (OVER, given_failure),
         FLOWING: (OVER, written_failure),
-        HELD: (HELD, noted),
+        HELD: (OVER, written_failure),  # unless bytes are kept
         OVER: (OVER, nothing),
     },
     "read_chunk": {
@@ -189,8 +195,7 @@ TABLE: dict[str, dict[State, tuple[State, Check] | str]] = {
         WAITING: MISUSE,
         FLOWING: MISUSE,
         HELD: MISUSE,
-        # FLOWING, and at once at the end again.
-        OVER: (OVER, written_end),
+        OVER: MISUSE,  # unless it has failed
     },
     "pause": {
         IDLE: (IDLE, nothing),
@@ -230,7 +235,8 @@ def test_the_table_is_true(name: str, state: State) -> None:
     rig = Rig(state)
     expected = TABLE[name][state]
     if expected == MISUSE:
-        with pytest.raises(MisuseError, match=f"read already .{state.value}"):
+        why = "to its end" if state is OVER else f"read already .{state.value}"
+        with pytest.raises(MisuseError, match=why):
             getattr(rig, name)()
         assert rig.stream.state is state
         return
@@ -395,6 +401,34 @@ def test_cancelling_a_read_loses_no_bytes() -> None:
     assert value_of(rig.stream.read_chunk()) == b"data"
 
 
+def test_a_failure_comes_behind_the_bytes_that_a_paused_consumer_has_not_had() -> None:
+    rig = Rig(HELD)
+    rig.write()
+    rig.fail()
+    noted(rig)
+    rig.resume()
+    assert rig.consumer.pieces == [b"data"]
+    written_failure(rig)
+
+
+def test_a_consumer_that_pauses_at_the_last_bytes_is_told_of_a_failure() -> None:
+    rig = Rig()
+    rig.consumer = Downstream(lambda number: rig.pause())
+    rig.write()
+    rig.fail()
+    rig.write_to()
+    assert rig.consumer.pieces == [b"data"]
+    written_failure(rig)
+
+
+def test_the_end_waits_until_a_paused_consumer_goes_on() -> None:
+    rig = Rig(HELD)
+    rig.end()
+    noted(rig)
+    rig.resume()
+    written_end(rig)
+
+
 # write_to ----------------------------------------------------------------------------
 
 
@@ -412,7 +446,11 @@ def test_write_to_counts_what_it_wrote_and_no_more() -> None:
 SINK_LIVES: dict[str, tuple[Callable[[Rig], object], list[str]]] = {
     "end": (Rig.end, ["register", "unregister", "finish"]),
     "failure": (Rig.fail, ["register", "fail", "unregister"]),
-    "stop": (Rig.stop, ["register", "unregister", "finish"]),
+    "stop": (Rig.stop, ["register", "fail", "unregister"]),
+    "its own stop": (
+        lambda rig: rig.sink.producer.stopProducing(),
+        ["register", "unregister", "finish"],
+    ),
     "cancel": (Rig.cancel, ["register", "fail", "unregister"]),
 }
 
@@ -422,6 +460,7 @@ def test_a_sink_is_either_finished_or_failed(
     act: Callable[[Rig], object], life: list[str]
 ) -> None:
     rig, sink = Rig(), RecordingSink()
+    rig.sink = sink
     rig.outcomes.append(Outcome(rig.stream.write_to(sink)))
     act(rig)
     assert sink.calls == life
@@ -430,9 +469,126 @@ def test_a_sink_is_either_finished_or_failed(
 
 def test_a_sink_that_stops_has_the_last_word() -> None:
     rig = Rig()
-    written = Outcome(rig.stream.write_to(RecordingSink(OSError("disk full"))))
-    rig.stop()
+    sink = RecordingSink(OSError("disk full"))
+    written = Outcome(rig.stream.write_to(sink))
+    sink.producer.stopProducing()
     assert isinstance(written.error, OSError)
+
+
+def test_a_stream_that_is_stopped_is_no_reason_of_its_sink() -> None:
+    rig, sink = Rig(), RecordingSink(OSError("never asked"))
+    written = Outcome(rig.stream.write_to(sink))
+    rig.stop()
+    assert isinstance(written.error, CancelledError)
+    assert sink.calls == ["register", "fail", "unregister"]
+
+
+async def test_a_part_that_is_stopped_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"old")
+    for number, sink in enumerate(
+        (
+            FileSink(tmp_path / "new"),
+            FileSink(tmp_path / "old", collision="overwrite"),
+            TeeSink(FileSink(tmp_path / "new"), HashSink()),
+        )
+    ):
+        stream = ByteStream()
+        written = stream.write_to(sink)
+        stream.write(b"only the first half")
+        stream.stopProducing()
+        with pytest.raises(CancelledError):
+            await written
+        names = [path.name for path in tmp_path.iterdir()]
+        assert names == ["old"], number
+    assert (tmp_path / "old").read_bytes() == b"old"
+
+
+def test_who_has_had_all_may_stop_nobody_elses_writing() -> None:
+    rig, first = Rig(), Downstream()
+    written = Outcome(rig.stream.write_to(first))
+    producer = first.producer
+    written.deferred.cancel()
+    rig.write_to()
+    producer.pauseProducing()
+    producer.stopProducing()
+    producer.resumeProducing()
+    assert rig.stream.state is FLOWING
+
+
+# Reading after the end ---------------------------------------------------------------
+
+
+async def test_the_end_is_given_ever_after_to_who_reads_on() -> None:
+    body = Incoming()
+    body.write(b"all")
+    body.unregisterProducer()
+    assert await body.read() == b"all"
+    assert await body.read_chunk() == b""
+    assert await body.readline() == b""
+    assert await body.discard() == 0
+    assert [chunk async for chunk in body] == []
+
+
+ALL_OF_IT: dict[str, Callable[[Incoming, Path], object]] = {
+    "read": lambda body, path: body.read(),
+    "write_to": lambda body, path: body.write_to(MemorySink(9)),
+    "save": lambda body, path: body.save(path),
+    "deliverBody": lambda body, path: body.deliverBody(Protocol()),
+}
+
+
+@pytest.mark.parametrize("how", ALL_OF_IT)
+@pytest.mark.parametrize("content", [b"", b"all"])
+async def test_all_of_it_cannot_be_read_twice(
+    how: str, content: bytes, tmp_path: Path
+) -> None:
+    body = Incoming()
+    body.write(content)
+    body.unregisterProducer()
+    assert await body.read() == content  # one that is empty, too
+    with pytest.raises(MisuseError, match="the stream was read to its end already"):
+        ALL_OF_IT[how](body, tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_is_told_again_to_who_reads_all() -> None:
+    rig = Rig()
+    rig.fail()
+    for _ in range(2):
+        assert isinstance(error_of(rig.stream.write_to(Downstream())), Broken)
+
+
+NO_CONSUMERS: dict[str, Any] = {
+    "a str": "path",
+    "a function": print,
+    "a BytesIO": BytesIO(),
+    "the class MemorySink": MemorySink,
+}
+
+
+@pytest.mark.parametrize("name", NO_CONSUMERS)
+def test_who_writes_to_no_consumer_is_told_what_to_use(name: str) -> None:
+    stream = ByteStream()
+    name, thing = name.replace("function", type(print).__name__), NO_CONSUMERS[name]
+    with pytest.raises(MisuseError, match=rf"not {name}; .*save\(path\).*CallableSink"):
+        stream.write_to(thing)
+    assert stream.state is IDLE
+
+
+def test_a_producer_may_cancel_when_it_is_paused_at_the_end() -> None:
+    stream, waiting = ByteStream(), list[Deferred[int]]()
+    pausing = Upstream(pause=lambda: [one.cancel() for one in waiting])  # type: ignore[func-returns-value]
+    stream.registerProducer(pausing, True)
+
+    def fall(number: int) -> None:
+        raise Broken
+
+    written = stream.write_to(Downstream(fall))
+    outcome = Outcome(written)
+    waiting.append(written)
+    stream.write(b"x")
+    assert isinstance(outcome.error, Broken)
+    assert stream.state is IDLE
 
 
 def test_a_failing_finish_fails_the_writing() -> None:
@@ -510,6 +666,22 @@ def test_cancelling_while_a_sink_undoes_tells_what_broke_the_source() -> None:
     assert not written.fired
     written.deferred.cancel()
     assert isinstance(written.error, Broken)
+    undoing.callback(None)
+    assert len(written.results) == 1
+
+
+def test_and_of_a_peer_that_went_away_so_that_frameworks_need_not_log_it() -> None:
+    rig, undoing = Rig(), Deferred[None]()
+    sink = RecordingSink()
+    sink.fail = lambda failure: undoing  # type: ignore[method-assign]
+    written = Outcome(rig.stream.write_to(sink))
+    rig.stream.fail(Failure(UploadAborted(7, reason := ConnectionError())))
+    written.deferred.cancel()
+    error = written.error
+    assert isinstance(error, UploadAborted)
+    assert isinstance(error, CancelledError)
+    assert (error.received, error.reason) == (7, reason)
+    assert str(error) == str(UploadAborted(7))
     undoing.callback(None)
     assert len(written.results) == 1
 
@@ -674,7 +846,7 @@ def test_whoever_is_told_of_the_end_may_ask_again(failing: bool) -> None:
     stream = ByteStream()
     done = Outcome(Deferred.fromCoroutine(_twice(stream)))
     stream.fail(Failure(Broken())) if failing else stream.unregisterProducer()
-    assert done.value == ([Broken] * 4 if failing else [b"", 0, b"", 0])
+    assert done.value == ([Broken] * 4 if failing else [b"", MisuseError] * 2)
 
 
 async def _twice(stream: ByteStream) -> list[object]:
@@ -684,8 +856,8 @@ async def _twice(stream: ByteStream) -> list[object]:
     for ask in asks * 2:
         try:
             answers.append(await ask())
-        except Broken:
-            answers.append(Broken)
+        except (Broken, MisuseError) as error:
+            answers.append(type(error))
     return answers
 
 

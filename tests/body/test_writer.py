@@ -23,10 +23,12 @@ from tests.body.doubles import (
     untimed,
     value_of,
 )
-from txmultipart.body.payload import Payload
+from txmultipart.body.mixed_replace import MixedReplaceWriter
+from txmultipart.body.payload import DelegatingPayload, Payload
 from txmultipart.body.payloads import payload_of
+from txmultipart.body.producer import RawBody
 from txmultipart.body.reader import MultipartReader
-from txmultipart.body.sources import BytesSource
+from txmultipart.body.sources import BytesSource, FileSource
 from txmultipart.body.writer import FormData, MultipartWriter
 from txmultipart.errors import MisuseError, PayloadError
 
@@ -85,9 +87,39 @@ def test_a_boundary_is_made_up() -> None:
     assert MultipartWriter().boundary != MultipartWriter().boundary
 
 
-@pytest.mark.parametrize("subtype", ["", "a b", "a/b", "a\r\nX: y"])
+EVIL = "x\r\nEvil: 1"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {EVIL: "v"},
+        {"a=1; q": "v"},
+        {"": "v"},
+        {"v": EVIL},
+        {"v": "\udcff"},
+        {"v": 1},
+        {"boundary": "other"},
+        {"Boundary": "other"},
+    ],
+)
+def test_parameters_cannot_break_out(params: Any) -> None:
+    with pytest.raises(MisuseError):
+        MultipartWriter("mixed", "b", params=params)
+
+
+def test_what_it_is_can_be_read() -> None:
+    form = FormData("b", fields={"a": "1"})
+    assert repr(form) == "<FormData multipart/form-data, 1 part, idle>"
+    assert repr(RawBody("a")) == (
+        "<RawBody idle, <Payload, text/plain; charset=utf-8, size 1>>"
+    )
+    assert repr(MixedReplaceWriter()) == "<MixedReplaceWriter open, 0 frames>"
+
+
+@pytest.mark.parametrize("subtype", ["", "a b", "a/b", "a\r\nX: y", "multipart/mixed"])
 def test_a_subtype_is_one_token(subtype: str) -> None:
-    with pytest.raises(MisuseError, match="one token"):
+    with pytest.raises(MisuseError, match='one token, such as "mixed"'):
         MultipartWriter(subtype)
 
 
@@ -186,7 +218,8 @@ def test_what_is_nested_says_whether_it_can_be_sent_again_when_asked() -> None:
 def test_a_bad_header_of_a_nested_part_is_told_before_the_first_byte() -> None:
     inner, outer = MultipartWriter(), MultipartWriter()
     outer.append(inner)
-    inner.append(b"", {"Content-Encoding": "rot13"})
+    bad = inner.append(b"")
+    bad.headers.setRawHeaders("Content-Encoding", ["rot13"])
     with pytest.raises(MisuseError):
         outer.startProducing(cast(Any, consumer := Downstream()))
     assert consumer.data == b""
@@ -310,7 +343,48 @@ def test_a_field_that_has_a_type_keeps_it() -> None:
     typed.headers.setRawHeaders("Content-Type", ["application/json"])
     assert kind_of(form.add_field("j", typed)) == ["application/json"]
     assert kind_of(form.add_field("n", nested)) == [nested.content_type]
+    assert kind_of(form.add_field("i", [b"1"])) == ["application/octet-stream"]
     assert kind_of(form.add_field("b", b"")) is None
+    assert kind_of(form.add_field("t", "")) is None
+
+
+def test_a_file_that_is_a_field_keeps_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    form = FormData()
+    with (tmp_path / "a.png").open("rb") as file:
+        for value in (file, tmp_path / "a.png"):
+            payload = form.add_field("f", value)
+            assert disposition(payload).endswith('name="f"; filename="a.png"')
+            assert kind_of(payload) == ["image/png"]
+        named = form.add_field("f", file, filename="b")
+        assert disposition(named).endswith('filename="b"')
+
+
+def test_fields_may_be_given_at_once() -> None:
+    pairs = [("a", "1"), ("b", b"2")]
+    for fields in (dict(pairs), pairs, iter(pairs)):
+        form = FormData("b", fields=fields)
+        assert [disposition(part) for part in form.parts] == [
+            'form-data; name="a"',
+            'form-data; name="b"',
+        ]
+
+
+@pytest.mark.parametrize("name", [b"a", 5, None])
+def test_the_name_of_a_field_is_text(name: Any) -> None:
+    for add in (FormData().add_field, FormData().add_file):
+        with pytest.raises(MisuseError, match=r"name is a str, not (bytes|int|None)"):
+            add(name, "a")
+
+
+def test_every_part_of_a_form_has_a_name() -> None:
+    form = FormData()
+    form.append(b"").set_content_disposition("form-data", name="a")
+    payload = form.append_json({})
+    with pytest.raises(MisuseError, match=r"needs a name: use .* \(part 2\)"):
+        form.as_bytes()
+    payload.set_content_disposition("form-data", name="b")
+    assert b'name="b"' in written(form)
 
 
 FILES: dict[str, tuple[object, dict[str, Any], str, str]] = {
@@ -428,6 +502,82 @@ def test_a_promise_that_is_not_kept_names_the_part(
     assert b"third" not in consumer.data
 
 
+@pytest.mark.parametrize("declared", ["3", "7"])
+def test_what_its_headers_declare_is_a_promise(declared: str) -> None:
+    for obj, coding in (([b"abcdef"], {}), (b"abcdef", {"Content-Encoding": "gzip"})):
+        writer = MultipartWriter()
+        payload = writer.append(obj, {"Content-Length": declared, **coding})
+        assert payload.length == UNKNOWN_LENGTH
+        error = error_of(writer.as_bytes())
+        assert isinstance(error, PayloadError)
+        assert (error.code, error.part) == ("wrong-length", 1)
+    writer = MultipartWriter()
+    writer.append([b"abc", b"def"], {"Content-Length": "6"})
+    assert b"Content-Length: 6\r\n\r\nabcdef\r\n" in written(writer)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "3"},
+        {"Content-Encoding": "rot13"},
+        {"Content-Transfer-Encoding": "rot13"},
+    ],
+)
+def test_headers_that_are_not_true_are_told_at_once(headers: dict[str, str]) -> None:
+    writer = MultipartWriter()
+    with pytest.raises(MisuseError):
+        writer.append(b"abcdef", headers)
+    with pytest.raises(MisuseError):
+        FormData().add_field("a", "abcdef", headers=headers)
+    assert not writer.parts
+
+
+def test_what_is_nested_is_measured_once() -> None:
+    inner, outer = MultipartWriter(), MultipartWriter()
+    asked: list[int] = []
+
+    class Counted:
+        replayable = True
+
+        @property
+        def length(self) -> int:
+            asked.append(1)
+            return 1
+
+    for _ in range(50):
+        inner.append(DelegatingPayload(Counted(), lambda: BytesSource(b"a")))
+    outer.append(inner)
+    asked.clear()
+    written(outer)
+    # Some times for each part, and not for each piece of each part.
+    assert len(asked) < 50 * 20
+
+
+FOREIGN = ["text", None, 7]
+
+
+@pytest.mark.parametrize("piece", FOREIGN)
+@pytest.mark.parametrize("coding", [{}, {"Content-Encoding": "gzip"}])
+@pytest.mark.parametrize("later", [False, True])
+def test_a_source_that_gives_no_bytes_is_named(
+    later: bool, coding: dict[str, str], piece: Any
+) -> None:
+    class Bad(BytesSource):
+        def read(self) -> Any:
+            return succeed(piece) if later else piece
+
+    writer = MultipartWriter()
+    writer.append(b"first")
+    writer.append(Payload(lambda: Bad(b"")), coding)
+    error = error_of(writer.as_bytes())
+    assert isinstance(error, PayloadError)
+    assert (error.part, error.message) == (
+        2,
+        f"a piece to be sent is a {type(piece).__name__}, not bytes",
+    )
+
+
 def test_a_promise_that_is_kept() -> None:
     writer = MultipartWriter()
     writer.append(promising(4, b"ab", b"", b"cd"))
@@ -467,15 +617,18 @@ def test_a_part_that_breaks_is_named(make: Callable[[], object]) -> None:
 
 async def test_a_file_of_text_is_refused_and_named() -> None:
     writer = MultipartWriter()
-    writer.append(io.StringIO("text"))
+    writer.append(Payload(lambda: FileSource(lambda: cast(Any, io.StringIO("text")))))
     with pytest.raises(PayloadError, match=r"binary mode \(part 1\)"):
         await writer.as_bytes()
 
 
 def test_what_else_breaks_comes_as_it_is() -> None:
     writer = MultipartWriter()
+    writer.append(b"first")
     writer.append([fail(OSError("gone"))])
-    assert isinstance(error_of(writer.as_bytes()), OSError)
+    error = error_of(writer.as_bytes())
+    assert isinstance(error, OSError)
+    assert error.__notes__ == ["It broke part 2 of a body that was being sent."]
 
 
 def test_an_error_inside_a_nested_body_keeps_its_number() -> None:
@@ -493,7 +646,7 @@ def test_an_error_inside_a_nested_body_keeps_its_number() -> None:
 
 def test_nothing_is_appended_once_sending_has_begun() -> None:
     writer = FormData()
-    writer.append([Deferred[bytes]()])
+    writer.add_field("first", [Deferred[bytes]()])
     writer.startProducing(cast(Any, Downstream()))
     for append in (
         lambda: writer.append(b""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import nan
 from time import perf_counter
 from typing import Any
 
@@ -19,13 +20,19 @@ from twisted.python.failure import Failure
 from txmultipart.body.pieces import Pieces
 from txmultipart.body.sinks import Sink
 
+try:
+    from resource import RUSAGE_THREAD, getrusage
+except ImportError:  # pragma: no cover - not on Linux
+    RUSAGE_THREAD = None  # type: ignore[assignment,misc]
+
 #: Bytes that are written at once. Larger ones cost more page faults than they save.
 BATCH = 256 << 10
 
 #: Bytes that may wait for the worker thread before the producer is paused.
 HIGH = 4 * BATCH
 
-#: A batch that took longer than this many seconds was not just copied to memory.
+#: A batch that took longer than this many seconds was not just copied to memory,
+#: if its thread has waited as well: it may only have been another program's turn.
 SLOW = 0.005
 
 #: How many batches go to the worker thread after a slow one.
@@ -67,12 +74,12 @@ class BatchSink(Sink):
             self._slow = max(0, self._slow - 1)
             self._work(size, self._write, batch)
             return
-        started = perf_counter()
+        started, waits = perf_counter(), times_waited()
         try:
             self._write(batch)
         except OSError:
             self._broke(Failure())
-        if perf_counter() - started > SLOW:
+        if perf_counter() - started > SLOW and times_waited() != waits:
             self._slow = PATIENCE
 
     def _work(self, size: int, job: Callable[..., None], *args: object) -> None:
@@ -96,6 +103,13 @@ class BatchSink(Sink):
             self._paused = False
             if self.producer is not None:
                 self.producer.resumeProducing()
+
+
+def times_waited() -> float:
+    """How often this thread has waited for something; nan where no system tells."""
+    if RUSAGE_THREAD is None:
+        return nan  # which differs from itself: every slow batch has waited
+    return getrusage(RUSAGE_THREAD).ru_nvcsw
 
 
 def going_on(job: Deferred[None]) -> Deferred[None]:

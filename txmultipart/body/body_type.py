@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from txmultipart.errors import NotMultipart
-from txmultipart.limits import ENDLESS, UNLIMITED, Limits
+from txmultipart.errors import MisuseError, NotMultipart
 from txmultipart.sansio.parameters import parse_content_type
 from txmultipart.sansio.profiles import Profile, profile_for
-
-# Frames that were read and dropped do not add up; each has a bound of its own.
-_ENDLESS = replace(ENDLESS, max_memory=UNLIMITED)
 
 
 def read_content_type(value: str | bytes | None) -> tuple[str, dict[str, str]]:
     """Type and parameters of a body's Content-Type, if it is a multipart at all.
 
-    Raises ``NotMultipart`` or ``MalformedMultipart``.
+    Raises ``NotMultipart`` or ``MalformedMultipart``, ``MisuseError`` for what is no
+    header at all.
     """
     if value is None:
         raise NotMultipart("there is no Content-Type", code="no-content-type")
+    if not isinstance(value, str | bytes):
+        kind = type(value).__name__
+        raise MisuseError(
+            f"content_type is a str, not a {kind}; "
+            "use from_request for a request, from_response for a response"
+        )
     content_type, params = parse_content_type(value)
     if not content_type.startswith("multipart/"):
         raise NotMultipart("the Content-Type is not multipart")
@@ -34,12 +35,10 @@ def boundary_in(params: dict[str, str], profile: Profile) -> str:
     return boundary or ""
 
 
-def limits_for_response(
-    content_type: str | bytes | None, profile: Profile | None
-) -> Limits:
-    """Limits for a response that we asked for: a camera's has no end.
+def is_endless(content_type: str | bytes | None, profile: Profile | None) -> bool:
+    """Whether a body of this type has no end by its nature: a camera's has none.
 
-    A request's body is never given these: its sender chooses the Content-Type.
+    That is for responses, which we asked for. The sender of a request chooses
+    its Content-Type, and must not choose its bounds by that.
     """
-    kind, _ = read_content_type(content_type)
-    return _ENDLESS if (profile or profile_for(kind)).endless else Limits()
+    return (profile or profile_for(read_content_type(content_type)[0])).endless

@@ -6,6 +6,7 @@ import re
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 
+from txmultipart.errors import MisuseError
 from txmultipart.sansio.headers import PartHeaders
 from txmultipart.sansio.profiles import FORM_DATA
 
@@ -42,6 +43,17 @@ def known_codec(charset: str) -> str:
     if name not in _KNOWN:
         raise LookupError("the charset is not known")
     return name
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise ``MisuseError`` if ``encoding``, which no peer has named, is not for text."""
+    try:
+        b" ".decode(encoding)
+    except UnicodeError:
+        return  # it wants more than a byte
+    except (LookupError, ValueError):
+        message = f"{encoding!r} is no encoding of text that Python knows"
+        raise MisuseError(message) from None
 
 
 class CharsetField:

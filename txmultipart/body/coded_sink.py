@@ -76,12 +76,12 @@ class CodedSink(Sink):
     """Passes on to ``consumer`` what ``coders`` make of what is written to it.
 
     A little that is received may become much: when the consumer pauses, the
-    rest of it waits unmade. ``count`` is what was passed on, in bytes.
+    rest of it waits unmade. ``size`` is what was passed on, in bytes.
     """
 
     def __init__(self, consumer: Any, coders: list[Coder]) -> None:
         self.state = State.OPEN
-        self.count = 0
+        self.size = 0
         self._consumer = consumer
         self._coders = coders
         self._input: deque[bytes] = deque()
@@ -128,7 +128,9 @@ class CodedSink(Sink):
 
     def _undo(self, failure: Failure) -> Deferred[None]:
         sink = ISink(self._consumer, None)
-        undone: Deferred[None] = succeed(None) if sink is None else sink.fail(failure)
+        undone: Deferred[None] = succeed(None)
+        if sink is not None:
+            undone = maybeDeferred(sink.fail, failure)
         self._consumer.unregisterProducer()
         return undone
 
@@ -162,7 +164,7 @@ class CodedSink(Sink):
         self._making = True
         try:
             while self.state is State.OPEN and (piece := self._next()):
-                self.count += len(piece)
+                self.size += len(piece)
                 self._consumer.write(piece)
         except Exception:
             if self.state in _ACTIVE:  # or the consumer has stopped us as well

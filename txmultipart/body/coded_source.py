@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from txmultipart.body.coder_chain import feed_all, finish_all
-from txmultipart.body.sources import is_live
+from txmultipart.body.coder_chain import feed_all, feed_live, finish_all
+from txmultipart.body.sources import checked, is_live
 from txmultipart.errors import MisuseError
 from txmultipart.interfaces import Source
 from txmultipart.sansio.codings import (
@@ -59,8 +59,8 @@ def _declared(headers: PartHeaders) -> tuple[str, str]:
 class CodedSource:
     """A source, with codings applied to what it gives.
 
-    A coder may hold back what it is fed: of something live, a write is not on
-    its way when it was taken.
+    A coder may hold back what it is fed. Where the source is live, all coders are
+    flushed behind each piece, so that it leaves at once; see ``LivePayload``.
     """
 
     def __init__(self, source: Source, coders: list[Coder]) -> None:
@@ -98,8 +98,13 @@ class CodedSource:
     def _code(self, raw: bytes) -> None:
         if self._closed:
             return  # while it was waited for; the coders may be in the middle of a piece
+        raw = checked(raw)
         self._ended = not raw
-        self._pieces = feed_all(self._coders, raw) if raw else finish_all(self._coders)
+        if not raw:
+            self._pieces = finish_all(self._coders)
+        else:
+            feed = feed_live if self.live else feed_all
+            self._pieces = feed(self._coders, raw)
 
     def close(self) -> None:
         """Let go of the source."""

@@ -1,8 +1,9 @@
 """Decisions: what becomes of a part, as soon as its headers are here.
 
 ``MultipartReader(..., decide=f)`` calls ``f(headers)`` for each part before
-anybody sees it; ``f`` returns one of these, now or later, and the sender is
-held meanwhile::
+anybody sees it, also for the parts of a nested multipart unless its ``parts`` is
+given another; ``f`` returns one of these, now or later, and the sender is held
+meanwhile::
 
     def decide(headers):
         if headers.name != "photo":
@@ -29,7 +30,11 @@ from txmultipart.sansio.headers import PartHeaders
 class Accept:
     """Hand the part out, with ``limits`` of its own for what is read of it.
 
-    ``max_part_size`` can be smaller than that of the whole body, not larger.
+    They can only narrow: of each bound the smaller counts, that of the body or
+    this one. So whoever names one bound, and leaves the others at their defaults,
+    widens none. Those that count for all parts together (``max_body_size``,
+    ``max_memory``, ``max_parts``, ``max_total_header_bytes``) stay the body's;
+    ``max_parts`` bounds the pairs of a ``form()``, too.
     """
 
     limits: Limits | None = None
@@ -43,6 +48,9 @@ class Skip:
 @dataclass(frozen=True, slots=True)
 class Reject:
     """End the body with ``PartRejected``, to be answered with ``status``.
+
+    Of a nested body that is the end, and not of the one around it, unless whoever
+    reads lets the error pass.
 
     ``message`` and ``code`` are for the sender to read.
     """

@@ -19,7 +19,10 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IRequest, IResponse
 from zope.interface import implementer
 
+from txmultipart.body.closing import Closing
 from txmultipart.body.incoming import Incoming
+from txmultipart.body.progress import Progress, ProgressCallback
+from txmultipart.body.stream import State
 from txmultipart.errors import MisuseError, UploadAborted
 from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
@@ -28,19 +31,33 @@ _BLOCK = 1 << 16
 _DEFAULT_LIMITS = Limits()
 
 
-class BodyReader(Incoming):
+class BodyReader(Closing, Incoming):
     """The raw body of a request or a response, streamed.
 
     ``length`` is its size in bytes where that was declared, else None.
+    ``progress`` is called with the bytes that have come, ``length`` and the body,
+    at most ten times a second, and once when all has come, so twice for a small body;
+    what it raises breaks the body. It may be set later. What ``read`` may hold is
+    bounded by ``max_memory`` of ``limits``. ``close``, or the end of an ``async with``
+    block, gives up what is left.
     """
 
+    kind = "body"
     read_limit = "max_memory"
 
     def __init__(
-        self, limits: Limits = _DEFAULT_LIMITS, *, length: int | None = None
+        self,
+        limits: Limits = _DEFAULT_LIMITS,
+        *,
+        length: int | None = None,
+        progress: ProgressCallback | None = None,
     ) -> None:
         super().__init__(limits)
         self.length = length
+        self.progress = progress
+        #: Bytes that have come so far.
+        self.received = 0
+        self._progress: Progress | None = None
 
     @classmethod
     def from_response(cls, response: IResponse, **options: Any) -> Self:
@@ -50,17 +67,76 @@ class BodyReader(Incoming):
         deliver_response(response, body).addErrback(lambda _: None)
         return body
 
+    def write(self, data: bytes) -> None:
+        """The next bytes have come."""
+        self.received += len(data)
+        self._tell_progress()
+        if not self._ended:
+            super().write(data)
 
-def get_body(request: IRequest) -> BodyReader:
+    def unregisterProducer(self) -> None:
+        """The input has ended."""
+        self._tell_progress(over=True)
+        super().unregisterProducer()
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """The source broke: whoever reads is told, after the bytes that came before.
+
+        The producer is stopped, in case that it does not know.
+        """
+        producer = self._upstream.release()
+        done = super().fail(failure)
+        if producer is not None:
+            producer.stopProducing()
+        return done
+
+    def close(self) -> None:
+        """Give the body up; may be called at any time, more than once.
+
+        The producer is stopped: the connection of a response is closed. Whoever reads,
+        then or later, is told ``MisuseError``. Nothing if all was read.
+        """
+        if self.state is State.OVER:
+            return
+        self._kept.clear()
+        closed = Failure(MisuseError("the body was closed"))
+        if self._ended:  # and what had come was not read
+            self._failure = self._failure or closed
+            self._pass_on()
+        self.fail(closed)
+
+    def _tell_progress(self, *, over: bool = False) -> None:
+        """What whoever is told raises breaks the body, which tells whoever reads."""
+        if self.progress is None or self._ended:
+            return
+        self._progress = self._progress or Progress(self.progress, self.length)
+        tell = self._progress.finish if over else self._progress.update
+        try:
+            tell(self.received, self)
+        except Exception:
+            self.fail(Failure())
+
+
+def get_body(
+    request: IRequest,
+    *,
+    limits: Limits | None = None,
+    progress: ProgressCallback | None = None,
+) -> BodyReader:
     """The body of ``request``, to be read once; every call gives the same reader.
 
-    A resource that wants it while it arrives has to be marked, see
-    ``streaming``; in any other the whole body has been stored before it runs.
+    ``limits`` and ``progress`` become those of the body, see ``BodyReader``. A resource that wants
+    the body while it arrives has to be marked, see ``streaming``; in any other the
+    whole body has been stored before it runs.
     """
     body = getattr(request, "body", None)
     if not isinstance(body, BodyReader):
         body = stored_body(request.content)
         request.body = body  # type: ignore[attr-defined]
+    if limits is not None:
+        body.limits = limits
+    if progress is not None:
+        body.progress = progress
     return body
 
 
@@ -111,6 +187,7 @@ class ResponseBody(Protocol):
         self._sink = sink
         self._failure: Failure | None = None  # why we stopped
         self._stopped = False
+        self._over = False
 
     # The response's side ------------------------------------------------------------
 
@@ -133,6 +210,7 @@ class ResponseBody(Protocol):
         A body that is ended by closing the connection may or may not be whole
         (``PotentialDataLoss``); a multipart tells by its close delimiter.
         """
+        self._over = True
         if self._stopped and self._failure is None:
             self._finish(Failure(CancelledError("the sink stopped")))
         elif self._failure or not reason.check(ResponseDone, PotentialDataLoss):
@@ -174,8 +252,9 @@ class ResponseBody(Protocol):
 
     def stopProducing(self) -> None:
         """The sink wants nothing any more. The response's connection is closed."""
-        self._stopped = True
-        cast("Any", self.transport).stopProducing()
+        if not self._over:
+            self._stopped = True
+            cast("Any", self.transport).stopProducing()
 
 
 def known_length(response: IResponse) -> int | None:

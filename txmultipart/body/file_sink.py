@@ -2,11 +2,15 @@
 
 ::
 
-    state     meaning                               write   finish         fail
-    WRITING   bytes go to a temporary file          batch   → PLACED       → REMOVED
-    BROKEN    the disk refused; the reason is kept  drop    fails with it  → REMOVED
-    PLACED    whole, and under its name             -       fires          → REMOVED
-    REMOVED   nothing of it is left                 -       fails          fires
+    state     meaning                               write   finish           fail
+    WRITING   bytes go to a temporary file          batch   → PLACED *       → REMOVED
+    BROKEN    the disk refused; the reason is kept  drop    → REMOVED,       → REMOVED
+                                                            fails with it
+    PLACED    whole, and under its name             -       fires            → REMOVED
+    REMOVED   nothing of it is left                 -       fails            fires
+
+    * or, when the disk refuses that, → REMOVED. Before a producer is registered
+    write and finish are misuse.
 
 The temporary file lies in the folder of the final one, since only within one
 file system a name can be given at once.
@@ -17,13 +21,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -59,8 +63,8 @@ class FileSink(BatchSink):
     the name; ``path`` is the true one once ``finish`` has fired. With ``fsync``
     the file outlives a loss of power from then on.
 
-    ``finish`` fails with the ``OSError`` of a full or unwritable disk; then,
-    and after ``fail``, nothing of the file is left.
+    ``finish`` fails with the ``OSError`` of a full or unwritable disk, which names
+    ``path``; then, and after ``fail``, nothing of the file is left.
     """
 
     def __init__(
@@ -92,11 +96,15 @@ class FileSink(BatchSink):
 
     def write(self, data: bytes) -> None:
         """Take some bytes for the file."""
+        if not self._begun:
+            raise _not_begun()
         if self._state is State.WRITING:
             super().write(data)
 
     def finish(self) -> Deferred[None]:
         """Give the file its name; fires when that is done."""
+        if not self._begun:
+            return fail(_not_begun())
         batch = self._batch.take()
         return going_on(self._lock.run(self._finish, batch))
 
@@ -133,26 +141,29 @@ class FileSink(BatchSink):
     # In a worker thread, one job at a time ----------------------------------------
 
     def _open(self) -> None:
-        if self._collision == "error" and self.path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        self._fd = os.open(self._temporary, flags, 0o666)
+        with _naming(self.path):
+            if self._collision == "error" and self.path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            self._fd = os.open(self._temporary, flags, 0o666)
 
     def _write(self, batch: list[bytes]) -> None:
         if self._state is State.WRITING:
-            write_all(self._fd, batch)
+            with _naming(self.path):
+                write_all(self._fd, batch)
 
     def _place(self, batch: list[bytes]) -> None:
         if self._state is not State.WRITING:
             raise MisuseError("the file was removed before it was finished")
-        write_all(self._fd, batch)
-        if self._fsync:
-            os.fsync(self._fd)
-        self._close()
-        self.path = self._name_it()
-        self._state = State.PLACED
-        if self._fsync:
-            _fsync_folder(self.path.parent)
+        with _naming(self.path):
+            write_all(self._fd, batch)
+            if self._fsync:
+                os.fsync(self._fd)
+            self._close()
+            self.path = self._name_it()
+            self._state = State.PLACED
+            if self._fsync:
+                _fsync_folder(self.path.parent)
 
     def _name_it(self) -> Path:
         if self._collision == "overwrite":
@@ -182,6 +193,21 @@ class FileSink(BatchSink):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def _not_begun() -> MisuseError:
+    return MisuseError("a file sink needs a producer: register that first")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """What the system refuses is told of ``path``; nobody has chosen our other names."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.fspath(path)
+        del error.filename2
+        raise
 
 
 def _candidates(path: Path) -> Iterator[Path]:

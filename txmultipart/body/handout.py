@@ -11,12 +11,20 @@
 
     * with ``decide``: → DECIDING, and from there, when it has answered:
     ``Accept`` → OPEN, ``Skip`` → SKIPPED, ``Reject`` and any error → OVER
+
+    state     end, error in the body       fail                  close
+    DECIDING  (held)                       cancel it, → OVER     cancel it, → OVER
+    OVER      -                            -                     -
+    others    → OVER **, tell the part     → OVER **, the same   → OVER, the same
+              and whoever waits
+
+    ** when somebody wants what is behind the parts that came whole
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -24,6 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmultipart.body.charsets import CharsetField
+from txmultipart.body.closing import Closing
 from txmultipart.body.decision import Accept, Decide, Decision, Reject, ask
 from txmultipart.body.intake import Intake
 from txmultipart.body.part import BodyPart
@@ -53,20 +62,43 @@ class _Accepted(NamedTuple):
 
 
 @implementer(IPushProducer)
-class Handout(Intake):
-    """Hands out parts to whoever asks for the next one, and is their producer."""
+class _PartProducer:
+    """What a part sees of its reader."""
+
+    def __init__(self, handout: Handout) -> None:
+        self._handout = handout
+
+    def pauseProducing(self) -> None:
+        """The part's reader wants no more for now."""
+        self._handout.want_bytes(False)
+
+    def resumeProducing(self) -> None:
+        """The part's reader wants bytes."""
+        self._handout.want_bytes(True)
+
+    def stopProducing(self) -> None:
+        """The part is wanted no more; the next one may be."""
+        self._handout.want_bytes(False)
+
+
+class Handout(Closing, Intake):
+    """Hands out parts to whoever asks for the next one."""
 
     def __init__(
         self,
         parser: MultipartParser,
+        limits: Limits,
         decide: Decide | None = None,
         progress: ProgressCallback | None = None,
     ) -> None:
         super().__init__(parser, progress)
         self.state = State.BETWEEN
+        #: Those of each part, unless it is decided otherwise.
+        self.limits = limits
         self._decide = decide
         self._deciding: Deferred[Decision] | None = None
         self._given_up: Failure | None = None
+        self._shut = False  # by ``close``
         self._charset = CharsetField()
         #: The number of the current part, counted from 1.
         self.number = 0
@@ -107,22 +139,12 @@ class Handout(Intake):
             self._waiting = None
             self._adjust()
 
-    # The current part's producer: IPushProducer ---------------------------------------
-
-    def pauseProducing(self) -> None:
-        """The part's reader wants no more for now."""
-        self._part_wants = False
+    def want_bytes(self, wanted: bool) -> None:
+        """Whoever reads the current part wants bytes of it, or none for now."""
+        self._part_wants = wanted
+        if wanted:
+            self._hand_out()
         self._adjust()
-
-    def resumeProducing(self) -> None:
-        """The part's reader wants bytes."""
-        self._part_wants = True
-        self._hand_out()
-        self._adjust()
-
-    def stopProducing(self) -> None:
-        """The part is wanted no more; the next one may be."""
-        self.pauseProducing()
 
     # Handing out ------------------------------------------------------------------------
 
@@ -173,7 +195,7 @@ class Handout(Intake):
         self.number += 1
         self._charset.begin(headers)
         if self._decide is None:
-            self._open(_Accepted(headers, self._parser.limits))
+            self._open(_Accepted(headers, self.limits))
             return
         self.state = State.DECIDING
         self._deciding = deciding = ask(self._decide, headers)
@@ -181,37 +203,47 @@ class Handout(Intake):
 
     def _decided(self, decision: Decision, headers: PartHeaders) -> None:
         self._deciding = None
+        if self._shut:
+            raise _was_closed()
         if isinstance(decision, Reject):
             raise decision.error(self.number)
         accepted = isinstance(decision, Accept)
         self.state = State.BETWEEN if accepted else State.SKIPPED
         if isinstance(decision, Accept):
-            limits = decision.limits or self._parser.limits
-            self._events.appendleft(cast("Any", _Accepted(headers, limits)))
+            limits = self.limits
+            if decision.limits is not None:
+                limits = limits.narrowed(decision.limits)
+            self._events.appendleft(_Accepted(headers, limits))
         self._hand_out()
         self._adjust()
 
     def _open(self, accepted: _Accepted) -> None:
         headers, limits = accepted
-        part = self._make_part(headers, limits)
+        try:
+            part = self._make_part(headers, limits)
+        except Exception:  # a class of the user's: what waits must be told
+            self._break(Failure())
+            return
         part.default_charset = self._charset.charset
         self._part, self.state, self._room = part, State.OPEN, limits.max_part_size
-        part.registerProducer(self, True)
+        part.registerProducer(_PartProducer(self), True)
         self._answer(part)
 
     def _give(self, data: bytes) -> None:
         if self._charset.open:
             self._charset.feed(data)
-        if self._part is None:
+        part = self._part
+        if part is None:
             return
         self._room -= len(data)
         if self._room >= 0:
-            self._part.write(data)
+            part.write(data)
             return
-        self._part.write(data[: self._room])
-        bound = self._part.limits.max_part_size
-        error = LimitExceeded("max_part_size", bound, offset=bound, part=self.number)
-        self._break(Failure(error))
+        bound, number = part.limits.max_part_size, self.number
+        part.write(data[: self._room])
+        if self._part is part:  # else whoever got these bytes has asked for the next
+            error = LimitExceeded("max_part_size", bound, offset=bound, part=number)
+            self._break(Failure(error))
 
     def _end(self) -> None:
         if self._charset.open:
@@ -249,11 +281,30 @@ class Handout(Intake):
 
         A part that is being decided about is given up.
         """
-        self._let_go()
-        if self._deciding is not None and not self._ended:
-            self._given_up = self._failure or failure
-            self._deciding.cancel()
+        if self.state is State.DECIDING and not self._ended:
+            self._give_up_deciding(self._failure or failure)
         return super().fail(failure)
+
+    def close(self) -> None:
+        """Give the body up; may be called at any time, more than once.
+
+        The producer is stopped: the connection of a response is closed, the body of
+        a request is left unread. A part that is being read fails, and whoever waits or
+        asks for a part from then on, with ``MisuseError``. When the last part was
+        handed out, and the end told, nothing is left to be done.
+        """
+        if self.state is State.OVER:
+            return
+        failure, self._shut = self._failure or Failure(_was_closed()), True
+        if self.state is State.DECIDING:
+            self._give_up_deciding(failure)
+        else:
+            self._break(failure)
+
+    def _give_up_deciding(self, failure: Failure) -> None:
+        self._given_up = failure
+        if self._deciding is not None:  # else ``decide`` itself has called us
+            self._deciding.cancel()
 
     def _break(self, failure: Failure) -> None:
         """Nothing behind this place is wanted any more."""
@@ -265,3 +316,7 @@ class Handout(Intake):
         self._hand_out()
         self._adjust()
         self._stop_after_failure()
+
+
+def _was_closed() -> MisuseError:
+    return MisuseError("the reader was closed")

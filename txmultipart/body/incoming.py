@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IProtocol
 
 from txmultipart.body.file_sink import FileSink
+from txmultipart.body.pieces import Pieces
 from txmultipart.body.protocol_sink import ProtocolSink
 from txmultipart.body.sinks import DiscardSink, MemorySink
-from txmultipart.body.stream import ByteStream
+from txmultipart.body.stream import ByteStream, State
 from txmultipart.errors import LimitExceeded
 from txmultipart.limits import Limits
 
@@ -44,21 +45,27 @@ class Incoming(ByteStream):
         return done.addCallback(lambda _: sink.getvalue())
 
     def readline(self) -> Deferred[bytes]:
-        """The next line with its line feed; the last may lack it; ``b""`` at the end."""
+        """The next line with its line feed; the last may lack it; ``b""`` at the end.
+
+        Fails with ``LimitExceeded`` for one that is too long, and with what broke the
+        source. What there was of the line can be read then.
+        """
         self._check_free()
         return Deferred.fromCoroutine(self._readline())
 
     async def _readline(self) -> bytes:
-        line = b""
+        line, whole = Pieces(), False
         try:
-            while not line.endswith(b"\n") and (chunk := await self.read_chunk()):
-                line += self._up_to_newline(chunk)
-                if len(line) > self._bound:
+            while not whole and (chunk := await self.read_chunk()):
+                piece = self._up_to_newline(chunk)
+                whole = piece.endswith(b"\n")
+                line.append(piece)
+                if line.size > self._bound:
                     raise LimitExceeded(self.read_limit, self._bound, offset=self.taken)
         except BaseException:
-            self._give_back(line)
+            self._give_back(line.joined())
             raise
-        return line
+        return line.joined()
 
     def _up_to_newline(self, chunk: bytes) -> bytes:
         # All lines of a chunk are cut at once: cutting off one after the other would
@@ -93,8 +100,12 @@ class Incoming(ByteStream):
     def discard(self) -> Deferred[int]:
         """Drop what is left; fires with the number of bytes dropped.
 
-        It does not fail: whoever reads on is told what is wrong.
+        It does not fail: whoever reads on is told what is wrong. Raises
+        ``MisuseError`` while somebody else reads, and for a part that was skipped.
         """
+        self._check_free()
+        if self.state is State.OVER:
+            return succeed(0)
         sink = DiscardSink()
         done: Deferred[Any] = self.write_to(sink)
-        return done.addBoth(lambda _: succeed(sink.count))
+        return done.addBoth(lambda _: succeed(sink.size))

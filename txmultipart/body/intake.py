@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmultipart.body.progress import Progress, ProgressCallback
-from txmultipart.body.pull import PullToPush
+from txmultipart.body.upstream import Upstream
 from txmultipart.errors import MisuseError
 from txmultipart.interfaces import ISink
 from txmultipart.sansio.events import Event
@@ -39,10 +39,9 @@ class Intake:
         self._parser = parser
         self._callback = progress
         self._progress: Progress | None = None
-        self._events: deque[Event] = deque()
-        self._producer: Any = None
-        self._running = True
-        self._stopped = False
+        # Those of the parser, and what a subclass has put in their place.
+        self._events: deque[object] = deque()
+        self._upstream = Upstream("a reader takes one body,")
         self._ended = False
         self._failure: Failure | None = None
 
@@ -73,20 +72,20 @@ class Intake:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Take the body from ``producer``; it is paused at once unless somebody waits."""
-        if self._producer is not None:
-            raise MisuseError("a reader takes one body")
-        self._producer = producer if streaming else PullToPush(producer, self.fail)
-        self._running = True
+        self._upstream.connect(producer, streaming, self.fail)
         self._adjust()
+        self._stop_after_failure()
 
     def write(self, data: bytes) -> None:
-        """The next bytes of the body."""
+        """The next bytes of the body. Raises ``MisuseError`` for anything but bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise MisuseError(f"a body is bytes, not a {type(data).__name__}")
         if self._failure is None:
             self._parse(self._parser.receive_data, data)
 
     def unregisterProducer(self) -> None:
         """The body has ended; if it was cut short, whoever reads is told."""
-        self._let_go()
+        self._upstream.release()
         if not self._ended:
             self._ended = True
             if self._failure is None:
@@ -97,21 +96,21 @@ class Intake:
         return succeed(None)
 
     def fail(self, failure: Failure) -> Deferred[None]:
-        """The source broke: whoever reads is told, after the parts that came whole."""
-        self._let_go()
+        """The source broke: whoever reads is told, after the parts that came whole.
+
+        The producer is stopped, in case that it does not know.
+        """
+        producer = self._upstream.release()
         if not self._ended:
             self._ended = True
             # What the parser found before is nearer to the cause.
             self._failure = self._failure or failure
             self._hand_out()
+            if producer is not None:
+                producer.stopProducing()
         return succeed(None)
 
     # Within -------------------------------------------------------------------------
-
-    def _let_go(self) -> None:
-        producer, self._producer = self._producer, None
-        if isinstance(producer, PullToPush):
-            producer.close()
 
     def _parse(self, step: Callable[..., list[Event]], *data: bytes) -> None:
         try:
@@ -133,20 +132,9 @@ class Intake:
 
     def _stop_after_failure(self) -> None:
         """Nobody will read the rest; a response's connection must not wait for it."""
-        producer, stopped = self._producer, self._stopped
-        if self._failure is not None and producer is not None and not stopped:
-            self._stopped = True
-            producer.stopProducing()
+        if self._failure is not None:
+            self._upstream.stop()
 
     def _adjust(self, *, again: bool = False) -> None:
-        """Let the producer run if somebody waits; see ``ByteStream._adjust``."""
-        producer, wanted = self._producer, self._wants_more
-        as_told = wanted == self._running and (wanted or not again)
-        # One that was stopped is let be: a pause could keep it from closing.
-        if producer is None or as_told or self._stopped:
-            return
-        self._running = wanted
-        if wanted:
-            producer.resumeProducing()
-        else:
-            producer.pauseProducing()
+        """Let the producer run if somebody waits."""
+        self._upstream.adjust(self._wants_more, again=again)

@@ -9,6 +9,9 @@
     FAILED   fail was called                    misuse        -       -       -
     GONE     whoever took it wants no more      drop          -       -       -
 
+``give_up`` is as ``close``, as long as it was not opened: whoever would have taken it
+has ended before its turn came, or never began.
+
 A read that finds nothing leads from HELD to WANTED, and fires what ``write``
 has returned so far: it is the demand that these wait for. Closing drops what is
 kept, in every state, and fires them too.
@@ -44,7 +47,13 @@ class LivePayload(Payload):
 
     Each ``write`` leaves at once, as a chunk or DATA frame of its own, unless
     the consumer is full. It can be sent once, and its length is not known
-    unless ``length`` is set. Content codings hold some of it back.
+    unless ``length`` is set.
+
+    Codings that the headers declare are flushed behind each write, so that the
+    other side can decode all that was written. That costs some of what they
+    save: with gzip about five bytes for each write, and what small writes have in
+    common with one another is all that shrinks. base64 makes four characters of
+    each three bytes, and has one or two wait for the next write.
     """
 
     def __init__(self, *, content_type: str | None = DEFAULT_TYPE) -> None:
@@ -64,7 +73,9 @@ class LivePayload(Payload):
         """Send ``data``; fires when more is wanted, to be waited for by whoever can wait.
 
         When the request has ended early, or was given up, bytes are dropped and
-        the Deferred fires at once; ``closed`` tells. Raises ``MisuseError``
+        the Deferred fires at once; ``closed`` tells. A request that fails before it
+        begins tells nobody, unless a ``MultipartAgent`` sent it: call the writer's
+        ``stopProducing`` then, or ``fail``, or this waits for ever. Raises ``MisuseError``
         after ``finish`` and ``fail``, and for what is not bytes.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
@@ -95,6 +106,12 @@ class LivePayload(Payload):
             self._kept.clear()
             self._end(State.FAILED)
             self._release()
+
+    def give_up(self) -> None:
+        """It is never sent: what was written is dropped, and who waits is let go."""
+        if not self._opened:
+            self._opened = True
+            self._close()
 
     def _end(self, state: State) -> None:
         if not self.closed:

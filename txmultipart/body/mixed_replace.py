@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
+from txmultipart.body.checked_headers import HeadersGiven, header_pairs
 from txmultipart.body.producer import BodyProducer
 from txmultipart.body.progress import ProgressCallback
 from txmultipart.errors import MisuseError, PayloadError
@@ -59,7 +59,7 @@ class MixedReplaceWriter(BodyProducer):
         boundary: str | None = None,
         *,
         content_type: str = "image/jpeg",
-        headers: Any = None,
+        headers: HeadersGiven = None,
         early_headers: bool = True,
         max_waiting: int = 2,
         progress: ProgressCallback | None = None,
@@ -77,7 +77,7 @@ class MixedReplaceWriter(BodyProducer):
         self.boundary = serializer.boundary
         self._waiting: deque[bytes] = deque()
         head = PartHeaders({"Content-Type": content_type})
-        head = PartHeaders((*head.raw, *PartHeaders(headers or ()).raw))
+        head = PartHeaders((*head.raw, *PartHeaders(header_pairs(headers)).raw))
         self._framing = _Framing(serializer, head, early=early_headers)
         self._frames_source: _FrameSource | None = None
 
@@ -132,10 +132,19 @@ class MixedReplaceWriter(BodyProducer):
         if self._frames_source is not None:
             self._frames_source.wake()
 
+    def __repr__(self) -> str:
+        return f"<MixedReplaceWriter {self.stream_state.value}, {self.frames} frames>"
+
     # For the source -----------------------------------------------------------------
 
-    def _make_source(self) -> Source:
-        if self._frames_source is not None:
+    def give_up(self) -> None:
+        """Nobody is going to look: frames go nowhere. For a stream that was not sent."""
+        if self._frames_source is None:
+            self._given_up()
+
+    def make_source(self) -> Source:
+        """The frames. Raises ``PayloadError`` if they were sent before, or given up."""
+        if self._frames_source is not None or self.stream_state is State.GONE:
             message = "a stream of frames can be sent only once, and it was"
             raise PayloadError(message, code="consumed")
         self._frames_source = _FrameSource(self)

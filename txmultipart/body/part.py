@@ -13,13 +13,15 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 
-from txmultipart.body.charsets import known_codec
+from txmultipart.body.charsets import check_encoding, known_codec
 from txmultipart.body.coded_sink import CodedSink, decoders
 from txmultipart.body.coder_chain import feed_all, finish_all
 from txmultipart.body.content_ids import content_id
 from txmultipart.body.content_range import ContentRange, content_range
+from txmultipart.body.decision import Decide
 from txmultipart.body.file_sink import FileSink
 from txmultipart.body.incoming import Incoming
+from txmultipart.body.progress import ProgressCallback
 from txmultipart.body.sinks import MemorySink
 from txmultipart.errors import LimitExceeded, MalformedMultipart, MisuseError
 from txmultipart.limits import Limits
@@ -31,11 +33,16 @@ if TYPE_CHECKING:
     from txmultipart.body.reader import MultipartReader
 
 #: Makes the reader of a nested multipart; the reader of the part gives it.
-Nested = Callable[["BodyPart"], "MultipartReader"]
+Nested = Callable[
+    ["BodyPart", Decide | None, ProgressCallback | None], "MultipartReader"
+]
 
 
 class Memory:
-    """What may still be held in memory of one body, all its parts together."""
+    """What may still be held in memory of one body, all its parts together.
+
+    Of a body without an end each part has one of its own, with all in it.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.left = limits.max_memory
@@ -62,6 +69,8 @@ class BodyPart(Incoming):
     damaged, is ``MalformedMultipart``.
     """
 
+    kind = "part"
+
     def __init__(
         self, headers: PartHeaders, limits: Limits, memory: Memory, nested: Nested
     ) -> None:
@@ -70,8 +79,15 @@ class BodyPart(Incoming):
         self.skipped = False
         #: The charset of a field that declares none (RFC 7578 section 4.6).
         self.default_charset: str | None = None
+        #: What is read of it, and of what is nested in it, counts here.
+        self.memory = memory
         self._nested = nested
-        self._memory = memory
+
+    def __repr__(self) -> str:
+        said = {"name": self.name, "filename": self.filename}
+        names = "".join(f" {k}={v!r}" for k, v in said.items() if v is not None)
+        kind = self.content_type or "without a type"
+        return f"<{type(self).__name__}{names} {kind}, {self.state.value}>"
 
     @property
     def name(self) -> str | None:
@@ -125,8 +141,9 @@ class BodyPart(Incoming):
     def write_to(self, consumer: IConsumer, *, decode: bool = False) -> Deferred[int]:
         """Write all that is left to ``consumer``; see ``ByteStream.write_to``.
 
-        With ``decode`` it fires with the number of bytes after decoding; a
-        consumer that pauses gets no more than it was given.
+        With ``decode`` it is decoded on the way, and the number of bytes is that
+        after decoding. A consumer that pauses is given nothing until it resumes,
+        however much a piece that came before may still decode to.
         """
         return self._write(consumer, self._all_codings if decode else list)
 
@@ -155,7 +172,7 @@ class BodyPart(Incoming):
     def _write(
         self, consumer: IConsumer, codings: Callable[[], list[Coder]]
     ) -> Deferred[int]:
-        self._check_free()
+        self.check_unread()
         try:
             coders = codings()
         except MalformedMultipart:
@@ -163,7 +180,7 @@ class BodyPart(Incoming):
         if not coders:
             return super().write_to(consumer)
         sink = CodedSink(consumer, coders)
-        return super().write_to(sink).addCallback(lambda _: sink.count)
+        return super().write_to(sink).addCallback(lambda _: sink.size)
 
     def _read(self, codings: Callable[[], list[Coder]]) -> Deferred[bytes]:
         sink = MemorySink(self._bound, limit=self.read_limit)
@@ -171,7 +188,7 @@ class BodyPart(Incoming):
         return done.addCallback(lambda _: self._charge(sink.getvalue()))
 
     def _charge(self, data: bytes) -> bytes:
-        self._memory.spend(len(data))
+        self.memory.spend(len(data))
         return data
 
     # What the bytes mean ----------------------------------------------------------------
@@ -181,15 +198,19 @@ class BodyPart(Incoming):
 
         It is read in ``encoding``, the declared charset, that of the form's
         ``_charset_`` field, or UTF-8. Fails with ``MalformedMultipart`` if that
-        is not what it is.
+        is not what it is. Raises ``MisuseError`` for an ``encoding`` that Python
+        does not know.
         """
+        if encoding is not None:
+            check_encoding(encoding)
         return self._read(self._codings).addCallback(self._decode_text, encoding)
 
     def _decode_text(self, data: bytes, encoding: str | None) -> str:
         try:
             return data.decode(encoding or known_codec(self._text_charset))
         except (ValueError, LookupError):
-            message = "a part is not text in the charset that it declares"
+            charset = encoding or "the charset that it declares"
+            message = f"a part is not text in {charset}"
             raise MalformedMultipart(message, code="bad-charset") from None
 
     @property
@@ -214,14 +235,25 @@ class BodyPart(Incoming):
             raise LimitExceeded("max_parts", bound)
         return parse_qsl(text, keep_blank_values=True)
 
-    def parts(self) -> MultipartReader:
+    def parts(
+        self,
+        *,
+        decide: Decide | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> MultipartReader:
         """A reader of the parts of this part, which is a multipart itself.
 
-        It is decoded as ``text`` would be. Raises what ``MultipartReader``
-        raises, ``MalformedMultipart`` for a coding that nobody here knows, and
-        ``LimitExceeded`` when it is nested deeper than ``max_depth``.
+        It is decoded as ``text`` would be. ``decide`` is asked about its parts;
+        the reader of this part hands its own on unless one is given, as what must
+        not get in must not get in wrapped up either. ``progress`` tells of this
+        nested body alone; that of the reader goes on telling of the whole.
+
+        Raises what ``MultipartReader`` raises, ``MalformedMultipart`` for a coding
+        that nobody here knows, and ``LimitExceeded`` when it is nested deeper
+        than ``max_depth``; ``MisuseError`` if the part was read already.
         """
-        coders, reader = self._codings(), self._nested(self)
+        self.check_unread()
+        coders, reader = self._codings(), self._nested(self, decide, progress)
         # What breaks the part breaks the reader, which tells whoever reads.
         self._write(reader, lambda: coders).addErrback(lambda _: None)
         return reader

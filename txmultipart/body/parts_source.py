@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.web.iweb import UNKNOWN_LENGTH
 
 from txmultipart.body.payload import Payload
-from txmultipart.body.sources import is_live
+from txmultipart.body.sources import checked, is_live
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import Source
 from txmultipart.sansio.events import EndOfMultipart, PartBegin, PartEnd
@@ -28,6 +29,7 @@ class PartsSource:
         self._source: Source | None = None
         self._number = 0
         self._sent = 0  # of the part under way
+        self._promised: int | str = UNKNOWN_LENGTH  # of the same
         self._ended = False
 
     @property
@@ -48,19 +50,28 @@ class PartsSource:
             return piece.addCallbacks(self._content, self._broke)
         return self._content(piece)
 
-    def _begin_next(self) -> bytes:
-        self._number, self.part = next(self._parts, (0, None))
-        if self.part is not None:
-            self._sent = 0
-            with naming(self._number):
-                self._source = self.part.open()
-            return self._serializer.send(PartBegin(self.part.part_headers()))
+    def _begin_next(self) -> bytes | Deferred[bytes]:
+        number, part = next(self._parts, (0, None))
+        if part is not None:
+            return self._begin(number, part)
+        self._number, self.part = 0, None
         if self._ended:
             return b""
         self._ended = True
         return self._serializer.send(EndOfMultipart())
 
+    def _begin(self, number: int, part: Payload) -> bytes:
+        self._number, self.part, self._sent = number, part, 0
+        with naming(number):
+            self._source = part.open()
+            # Once: a nested body counts all that is in it for this.
+            self._promised = part.promised
+        return self._serializer.send(PartBegin(part.part_headers()))
+
     def _content(self, piece: bytes) -> bytes:
+        if not isinstance(piece, bytes):
+            with naming(self._number):
+                piece = checked(piece)
         self._sent += len(piece)
         self._check_length(at_end=not piece)
         if piece:
@@ -70,8 +81,7 @@ class PartsSource:
 
     def _check_length(self, *, at_end: bool) -> None:
         """A part whose size was promised has that size, even if its file changed."""
-        assert self.part is not None
-        promised = self.part.length
+        promised = self._promised
         if not isinstance(promised, int):
             return
         if self._sent > promised or (at_end and self._sent < promised):
@@ -95,9 +105,12 @@ class PartsSource:
 
 @contextmanager
 def naming(number: int) -> Iterator[None]:
-    """Have our own error from within say which part it was."""
+    """Have an error from within say which part it was: ours, and others by a note."""
     try:
         yield
     except (MisuseError, PayloadError) as error:
         error.part = error.part or number
+        raise
+    except Exception as error:
+        error.add_note(f"It broke part {number} of a body that was being sent.")
         raise

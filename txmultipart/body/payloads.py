@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import mimetypes
 import os
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+import stat
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.components import registerAdapter
 from twisted.python.filepath import FilePath
 from twisted.web.iweb import UNKNOWN_LENGTH
@@ -24,29 +25,49 @@ from txmultipart.body.sources import (
     BytesSource,
     FileSource,
     IterableSource,
-    size_of,
 )
 from txmultipart.errors import MisuseError
 from txmultipart.interfaces import IPayload
 
 
 def payload_of(obj: object) -> Payload:
-    """What ``obj`` is to be sent as. Raises ``MisuseError`` if nobody knows."""
+    """What ``obj`` is to be sent as.
+
+    Raises ``MisuseError`` if nobody knows, and for a file that cannot be read as bytes;
+    ``OSError`` for a path that leads nowhere.
+    """
     if isinstance(obj, Payload):
         return obj
+    payload = _adapted(obj)
+    if not payload.replayable and payload.origin is None:
+        payload.origin = obj
+    return payload
+
+
+def _adapted(obj: object) -> Payload:
     adapted = IPayload(obj, None)
     if adapted is not None:
         return adapted if isinstance(adapted, Payload) else _completed(adapted)
     for able, factory in _BY_ABILITY:
         if able(obj):
             return factory(obj)
-    raise MisuseError(f"a {type(obj).__name__} cannot be sent as a part")
+    raise MisuseError(_why_not(obj))
+
+
+def _why_not(obj: object) -> str:
+    kind = type(obj).__name__
+    article = "an" if kind[0] in "aeiou" else "a"
+    if isinstance(obj, Deferred | Coroutine):
+        return f"{article} {kind} cannot be sent as a part: await it first"
+    number = isinstance(obj, int | float)
+    return f"{article} {kind} cannot be sent as a part{': use str()' if number else ''}"
 
 
 def _completed(content: Any) -> Payload:
     """A payload of somebody else's making, with the methods that ours have."""
     payload = DelegatingPayload(content, content.open)
     payload.headers = content.headers
+    payload.filename = getattr(content, "filename", None)
     return payload
 
 
@@ -56,9 +77,17 @@ def bytes_payload(data: bytes | bytearray | memoryview) -> Payload:
     return Payload(lambda: BytesSource(content), length=len(content), replayable=True)
 
 
+def utf8(text: str) -> bytes:
+    """``text`` in UTF-8. Raises ``MisuseError`` where that cannot express it."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MisuseError("a text holds a lone surrogate", code="bad-text") from error
+
+
 def text_payload(text: str) -> Payload:
     """Text, sent as UTF-8."""
-    payload = bytes_payload(text.encode("utf-8"))
+    payload = bytes_payload(utf8(text))
     payload.headers.setRawHeaders("Content-Type", ["text/plain; charset=utf-8"])
     return payload
 
@@ -67,16 +96,30 @@ def path_payload(path: os.PathLike[str]) -> Payload:
     """The file at ``path``, opened each time it is sent.
 
     Its size is taken now: a file that changes until it is sent fails the
-    request with ``PayloadError``.
+    request with ``PayloadError``. A device has no size, and is sent once. Raises
+    ``MisuseError`` for a folder, and for a pipe or socket: to open one can block a
+    thread for ever.
     """
     name = os.fspath(path)
+    found = os.stat(name)
+    for kind, word in _UNREADABLE.items():
+        if stat.S_IFMT(found.st_mode) == kind:
+            raise MisuseError(f"{word} cannot be sent by its path")
+    regular = stat.S_ISREG(found.st_mode)
     return Payload(
         lambda: FileSource(lambda: Path(name).open("rb")),
-        length=size_of(name),
+        length=found.st_size if regular else UNKNOWN_LENGTH,
         content_type=guess_type(name),
         filename=os.path.basename(name),
-        replayable=True,
+        replayable=regular,
     )
+
+
+_UNREADABLE = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def filepath_payload(path: FilePath[str]) -> Payload:
@@ -87,8 +130,17 @@ def filepath_payload(path: FilePath[str]) -> Payload:
 def file_payload(file: BinaryIO) -> Payload:
     """An open file, from where it stands; it is not closed.
 
-    One that can seek can be sent again from there.
+    One that can seek can be sent again from there. Raises ``MisuseError`` for one
+    that is closed, gives text or cannot be read.
     """
+    if getattr(file, "closed", False):
+        raise MisuseError("a closed file cannot be sent")
+    if isinstance(file, io.TextIOBase) or hasattr(file, "encoding"):
+        raise MisuseError('a file of text cannot be sent: open it with "rb"')
+    if not getattr(file, "readable", _can_be_read)():
+        raise MisuseError(
+            'a file that is only written cannot be sent: open it with "rb"'
+        )
     name = getattr(file, "name", None)
     filename = os.path.basename(name) if isinstance(name, str) else None
     start, length = _extent(file)
@@ -106,6 +158,11 @@ def file_payload(file: BinaryIO) -> Payload:
         filename=filename,
         replayable=start is not None,
     )
+
+
+def _can_be_read() -> bool:
+    """What is to be thought of a file that does not say."""
+    return True
 
 
 def _extent(file: BinaryIO) -> tuple[int | None, int | str]:
@@ -150,7 +207,8 @@ for _type, _factory in (
 
 
 def _is_pieces(obj: object) -> bool:
-    return isinstance(obj, Iterable) and not isinstance(obj, Mapping)
+    # A Deferred has __iter__ for coroutines of old; none of them is a body.
+    return isinstance(obj, Iterable) and not isinstance(obj, Mapping | Deferred)
 
 
 # Looked at after the adapters: what a thing can do, rather than what it is.

@@ -6,17 +6,25 @@ resume, stop and cancel may come at any moment, from within ``write`` or
 
 ::
 
-    state      meaning                          pause   resume     stop     cancel
-    IDLE       not started                      -       -          -        -
-    PRODUCING  pulls and writes                 PAUSED  -          STOPPED  STOPPED
-    PAUSED     the consumer is full             -       PRODUCING  STOPPED  STOPPED
-    DONE       all was written: Deferred fires  -       -          -        -
-    FAILED     a source broke: Deferred fails   -       -          -        -
-    STOPPED    given up                         -       -          -        -
+    state      meaning                          start      pause   resume     stop
+    IDLE       not started                      PRODUCING  note    forget     STOPPED
+    PRODUCING  pulls and writes                 misuse     PAUSED  -          STOPPED
+    PAUSED     the consumer is full             misuse     -       PRODUCING  STOPPED
+    DONE       all was written: Deferred fires  PRODUCING  note    forget     -
+    FAILED     a source broke: Deferred fails   PRODUCING  note    forget     -
+    STOPPED    given up                         PRODUCING  note    forget     -
+
+    event                       PRODUCING  PAUSED   all others
+    the source has ended        DONE       (later)  -
+    a source or consumer broke  FAILED     FAILED   -
+    cancel                      STOPPED    STOPPED  -
+
+A consumer that is full already may say so before ``startProducing``, as a push producer
+has to expect once it is registered. That is noted: starting then leads to PAUSED.
 
 ``stopProducing`` never fires the Deferred, as ``IBodyProducer`` wants it;
 cancelling it lets it fail with ``CancelledError``. Whichever way it ends, the
-source is closed.
+source is closed, and whoever makes a part that had no turn is told.
 """
 
 from __future__ import annotations
@@ -33,7 +41,7 @@ from zope.interface import implementer
 
 from txmultipart.body.payloads import payload_of
 from txmultipart.body.progress import Progress, ProgressCallback
-from txmultipart.body.sources import is_live
+from txmultipart.body.sources import checked, is_live
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import Source
 
@@ -59,7 +67,7 @@ _ACTIVE = frozenset((State.PRODUCING, State.PAUSED))
 
 @implementer(IBodyProducer, IPushProducer)
 class BodyProducer:
-    """A body made of what ``_make_source`` gives.
+    """A body made of what ``make_source`` gives.
 
     Define neither ``__len__`` nor ``__bool__`` in a subclass: treq drops a body
     that is not true.
@@ -80,6 +88,8 @@ class BodyProducer:
         self._ready_size = 0
         self._at_end = False
         self._looping = False
+        #: Whether the next consumer has said already that it is full.
+        self._full = False
 
     # What a subclass says -----------------------------------------------------------
 
@@ -93,8 +103,15 @@ class BodyProducer:
         """Whether the body can be sent again from its start."""
         return False
 
-    def _make_source(self) -> Source:
+    def make_source(self) -> Source:
+        """A fresh source of the whole body. Raises what ``startProducing`` raises."""
         raise MisuseError("a body producer needs a source")
+
+    def give_up(self) -> None:
+        """Tell what is in the body and was not reached that it never will be.
+
+        Called whenever sending has ended, and for a body that is not sent at all.
+        """
 
     @property
     def _current(self) -> Any:
@@ -112,9 +129,10 @@ class BodyProducer:
         """
         if self.state in _ACTIVE:
             raise MisuseError("the body is being sent already")
-        self._source = self._make_source()
+        self._source = self.make_source()
         self._consumer = consumer
-        self.state, self.sent, self._at_end = State.PRODUCING, 0, False
+        self.state = State.PAUSED if self._full else State.PRODUCING
+        self.sent, self._at_end, self._full = 0, False, False
         self._ready, self._ready_size = [], 0
         self._promised = self.length
         callback = self._callback
@@ -125,20 +143,30 @@ class BodyProducer:
         return done
 
     def pauseProducing(self) -> None:
-        """Write nothing until resumed."""
+        """Write nothing until resumed; before ``startProducing``: begin with that."""
         if self.state is State.PRODUCING:
             self.state = State.PAUSED
+        elif self.state is not State.PAUSED:
+            self._full = True
 
     def resumeProducing(self) -> None:
         """Go on."""
+        self._full = False
         if self.state is State.PAUSED:
             self.state = State.PRODUCING
             self._loop()
 
     def stopProducing(self) -> None:
-        """Give up: write nothing more, close what is open, never fire."""
+        """Give up: write nothing more, close what is open, never fire.
+
+        A body that was not started can be started all the same, but for what is made
+        while it is sent: that has been told.
+        """
         if self.state in _ACTIVE:
             self._leave(State.STOPPED)
+        elif self.state is State.IDLE:
+            self.state, self._full = State.STOPPED, False
+            self._let_go()
 
     # Within -------------------------------------------------------------------------
 
@@ -189,10 +217,10 @@ class BodyProducer:
         piece = source.read()
         if isinstance(piece, Deferred):
             self._reading = piece
-            piece.addCallback(self._arrived, source)
+            piece.addCallback(checked).addCallback(self._arrived, source)
             piece.addErrback(self._broke, source)
         elif self._source is source:
-            self._take(piece)
+            self._take(checked(piece))
         if self._source is not source:
             _close(source)  # stopped from within, when it could not close itself
 
@@ -229,6 +257,7 @@ class BodyProducer:
         if self.state in _ACTIVE:  # or the callback has stopped us
             done = self._leave(State.DONE)
             done.callback(None)
+            self._forget(State.DONE)
 
     def _check_length(self, sent: int, *, over: bool) -> None:
         """Never write a byte more than was promised, nor end with fewer."""
@@ -243,6 +272,12 @@ class BodyProducer:
     def _fail(self, failure: Failure) -> None:
         done = self._leave(State.FAILED)
         done.errback(failure)
+        self._forget(State.FAILED)
+
+    def _forget(self, state: State) -> None:
+        # What ends a chunked body fills a consumer too, which nobody then resumes.
+        if self.state is state:
+            self._full = False
 
     def _leave(self, state: State) -> Deferred[None]:
         """Let go of everything, exactly once."""
@@ -252,7 +287,14 @@ class BodyProducer:
         self.state, self._consumer, self._source = state, None, None
         self._reading, self._ready, self._ready_size = None, [], 0
         _close(source)
+        self._let_go()
         return done
+
+    def _let_go(self) -> None:
+        try:
+            self.give_up()
+        except Exception:
+            _log.failure("a part could not be told that it is not sent")
 
 
 def _close(source: Source) -> None:
@@ -292,8 +334,15 @@ class RawBody(BodyProducer):
         values = self.payload.headers.getRawHeaders("Content-Type")
         return values[0] if values else None
 
-    def _make_source(self) -> Source:
+    def make_source(self) -> Source:
         return self.payload.open()
+
+    def give_up(self) -> None:
+        """Tell the content."""
+        self.payload.give_up()
+
+    def __repr__(self) -> str:
+        return f"<RawBody {self.state.value}, {self.payload!r}>"
 
     @property
     def _current(self) -> Any:

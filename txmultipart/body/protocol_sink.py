@@ -30,7 +30,7 @@ class ProtocolSink(Sink):
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """The protocol is connected."""
         super().registerProducer(producer, streaming)
-        self._transport = _Transport(producer)
+        self._transport = _Transport(self.producer)
         self._protocol.makeConnection(cast("ITransport", self._transport))
 
     def write(self, data: bytes) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from twisted.internet.defer import Deferred
 
 from txmultipart.body.body_type import (
     boundary_in,
-    limits_for_response,
+    is_endless,
     read_content_type,
 )
 from txmultipart.body.decision import Decide
@@ -28,22 +28,41 @@ from txmultipart.sansio.profiles import Profile, profile_for
 _DEFAULT_LIMITS = Limits()
 
 
+class Nesting(NamedTuple):
+    """What a nested body shares with those around it."""
+
+    depth: int
+    memory: Memory
+    budget: Budget | None
+
+
 class MultipartReader(Handout):
     """Reads a multipart body part by part, at the pace of whoever asks.
 
     ``content_type`` is the body's Content-Type header. The profile follows from
     its subtype unless one is given. ``decide`` is asked about each part when its
-    headers are here, see ``decision``; ``progress`` is called with the bytes so
-    far, those of the whole body or None, and the current part. ``depth``,
-    ``memory`` and ``budget`` are for nested bodies, which share what their
-    outermost one may have. Give the reader to something that writes bodies to consumers, or make
-    it with ``from_request`` or ``from_response``.
+    headers are here, see ``decision``. ``progress`` is called with the bytes so
+    far, those of the whole body or None, and the current part or None: at most ten
+    times a second, and once at the end, when there is none. What it raises breaks
+    the body. ``nesting`` is not for you: nested bodies share what their outermost
+    one may have.
+
+    ``endless`` is for a body that goes on for days, such as what a voice service
+    sends whenever it has something to say: of ``limits``, those of each part hold
+    and those of the whole (``max_parts``, ``max_body_size``,
+    ``max_total_header_bytes``) do not; ``max_memory`` and what is nested count
+    for each part anew.
+
+    Give the reader to something that writes bodies to consumers, or make it
+    with ``from_request`` or ``from_response``. ``close``, or the end of an ``async
+    with`` block, gives up what is left of it.
 
     A subclass may override ``next_part``, which ``async for`` and ``for_each``
     call, and name other classes for parts and for nested readers.
 
     Raises ``NotMultipart`` for a Content-Type without which no body can be
-    read, ``MalformedMultipart`` for one that cannot be understood.
+    read, ``MalformedMultipart`` for one that cannot be understood, ``MisuseError``
+    for something else in its place, such as a request.
     """
 
     #: What parts are made of.
@@ -58,26 +77,36 @@ class MultipartReader(Handout):
         *,
         limits: Limits = _DEFAULT_LIMITS,
         profile: Profile | None = None,
+        endless: bool = False,
         decide: Decide | None = None,
         progress: ProgressCallback | None = None,
-        depth: int = 1,
-        memory: Memory | None = None,
-        budget: Budget | None = None,
+        nesting: Nesting | None = None,
     ) -> None:
         self.content_type, self.params = read_content_type(content_type)
         self.profile = profile or profile_for(self.content_type)
-        self.limits = limits
-        self.depth = depth
-        boundary = boundary_in(self.params, self.profile)
+        self.endless = endless
+        nesting = nesting or Nesting(1, Memory(limits), None)
+        #: 1 for a body that is in no other.
+        self.depth = nesting.depth
         parser = MultipartParser(
-            boundary, profile=self.profile, limits=limits, budget=budget
+            boundary_in(self.params, self.profile),
+            profile=self.profile,
+            limits=limits.endless() if endless else limits,
+            budget=nesting.budget,
         )
-        super().__init__(parser, decide, progress)
-        self._memory = memory or Memory(limits)
+        super().__init__(parser, limits, decide, progress)
+        self._memory = nesting.memory
+
+    def __repr__(self) -> str:
+        state, name = self.state.value, type(self).__name__
+        return f"<{name} of {self.content_type}, part {self.number}, {state}>"
 
     @classmethod
     def from_request(cls, request: Any, **options: Any) -> Self:
-        """A reader of ``request``'s body; ``options`` as for the class."""
+        """A reader of ``request``'s body; ``options`` as for the class.
+
+        Raises ``MisuseError`` if the body is being read already, or was.
+        """
         reader = cls(request.getHeader(b"content-type"), **options)
         body = get_body(request)
         reader.length = body.length
@@ -86,19 +115,27 @@ class MultipartReader(Handout):
         return reader
 
     @classmethod
-    def from_response(cls, response: Any, **options: Any) -> Self:
+    def from_response(
+        cls, response: Any, *, content_type: str | bytes | None = None, **options: Any
+    ) -> Self:
         """A reader of ``response``'s body; with treq, ask for it ``unbuffered``.
 
-        A multipart/x-mixed-replace may go on for ever, unless ``limits`` are
-        given. Raises ``NotMultipart`` before anything is read if the response has no
+        ``content_type`` takes the place of the one that the response has: some
+        cameras, and ffmpeg, do not say what they send. A
+        multipart/x-mixed-replace is ``endless`` unless ``limits`` are given: then
+        what is read of all its parts together has no bound.
+
+        Raises ``NotMultipart`` before anything is read if the response has no
         body or another type, an error page for instance.
         """
         if response.code in (204, 304):
             raise NotMultipart("the response has no body", code="no-body")
-        values = response.headers.getRawHeaders(b"content-type")
-        content_type = values[0] if values else None
-        limits = limits_for_response(content_type, options.get("profile"))
-        reader = cls(content_type, **{"limits": limits, **options})
+        if content_type is None:
+            values = response.headers.getRawHeaders(b"content-type")
+            content_type = values[0] if values else None
+        if "limits" not in options and is_endless(content_type, options.get("profile")):
+            options.setdefault("endless", True)
+        reader = cls(content_type, **options)
         reader.length = known_length(response)
         deliver_response(response, reader).addErrback(lambda _: None)
         return reader
@@ -128,18 +165,33 @@ class MultipartReader(Handout):
             count += 1
         return count
 
-    def _make_part(self, headers: PartHeaders, limits: Limits) -> BodyPart:
-        return self.part_class(headers, limits, self._memory, self._nested)
+    def release(self) -> Deferred[int]:
+        """Read on to the end, and drop what comes; fires with the number of parts dropped.
 
-    def _nested(self, part: BodyPart) -> MultipartReader:
+        It fails as ``next_part`` does. The connection can be used again then, which
+        ``close`` may not allow.
+        """
+        return self.for_each(lambda part: None)
+
+    def _make_part(self, headers: PartHeaders, limits: Limits) -> BodyPart:
+        memory = Memory(limits) if self.endless else self._memory
+        return self.part_class(headers, limits, memory, self._nested)
+
+    def _nested(
+        self, part: BodyPart, decide: Decide | None, progress: ProgressCallback | None
+    ) -> MultipartReader:
         if self.depth >= part.limits.max_depth:
             raise LimitExceeded("max_depth", part.limits.max_depth)
         return self.reader_class(
             part.headers.get("content-type"),
             limits=part.limits,
-            depth=self.depth + 1,
-            memory=self._memory,
-            budget=self._parser.budget,
+            decide=decide or self._decide,
+            progress=progress,
+            nesting=Nesting(
+                self.depth + 1,
+                part.memory,
+                None if self.endless else self._parser.budget,
+            ),
         )
 
 

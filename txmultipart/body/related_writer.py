@@ -6,8 +6,8 @@ RFC 2387 for the whole, RFC 2392 for the ``cid:`` URLs by which a part is named.
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from txmultipart.body.checked_headers import HeadersGiven
 from txmultipart.body.content_ids import bare, cid_url
 from txmultipart.body.payload import Payload
 from txmultipart.body.progress import ProgressCallback
@@ -34,7 +34,7 @@ class RelatedWriter(MultipartWriter):
     def __init__(
         self,
         root: object = None,
-        headers: Any = None,
+        headers: HeadersGiven = None,
         *,
         boundary: str | None = None,
         progress: ProgressCallback | None = None,
@@ -44,7 +44,7 @@ class RelatedWriter(MultipartWriter):
         if root is not None:
             self.set_root(root, headers)
 
-    def set_root(self, obj: object, headers: Any = None) -> Payload:
+    def set_root(self, obj: object, headers: HeadersGiven = None) -> Payload:
         """Make ``obj`` the first part. Raises ``MisuseError`` if there is a root already."""
         if self.root is not None:
             raise MisuseError("a related body has one root")
@@ -53,19 +53,26 @@ class RelatedWriter(MultipartWriter):
         return self.root
 
     def append(
-        self, obj: object, headers: Any = None, *, content_id: str | None = None
+        self,
+        obj: object,
+        headers: HeadersGiven = None,
+        *,
+        content_id: str | None = None,
     ) -> Payload:
         """Append ``obj`` as a part with a Content-ID: the one given, or one made up.
 
         ``headers`` may have one too. Raises ``MisuseError`` as ``MultipartWriter``
-        does, and for an identifier that no Content-ID can be.
+        does, for an identifier that no Content-ID can be, and for one that
+        another part has: whoever reads could not tell which is meant.
         """
         if content_id is not None:
             content_id = _bracketed(content_id)
-        payload = super().append(obj, headers)
+        payload = self._made_ready(obj, headers)
         if content_id or not payload.headers.hasHeader("Content-ID"):
             made = content_id or f"<{make_boundary()}@related.invalid>"
             payload.headers.setRawHeaders("Content-ID", [made])
+        _check_names([*self.parts, payload])
+        self.parts.append(payload)
         return payload
 
     def cid_url(self, payload: Payload) -> str:
@@ -90,7 +97,15 @@ class RelatedWriter(MultipartWriter):
 
     def _begin(self) -> None:
         self._checked_root()
+        _check_names(self.parts)  # headers may have changed
         super()._begin()
+
+
+def _check_names(parts: list[Payload]) -> None:
+    found = [part.headers.getRawHeaders("Content-ID") for part in parts]
+    names = [bare(values[0]) for values in found if values]
+    if len(set(names)) < len(names):
+        raise MisuseError("two parts of a related body have the same Content-ID")
 
 
 def _content_id(payload: Payload) -> str:

@@ -1,21 +1,19 @@
-"""Payloads that are streams themselves: an incoming part, another body producer.
+"""Payloads that arrive themselves: the parts of an incoming body, or one as it is.
 
-``writer.append(part)`` passes an incoming part on while it arrives; whoever
-takes the outgoing body slowly holds its sender back.
+``writer.append(part)`` passes an incoming part on while it arrives, and
+``RawBody(get_body(request))`` a whole body; whoever takes the outgoing body slowly
+holds its sender back. ``MisuseError`` if that was read to its end already.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.python.components import registerAdapter
-from twisted.python.failure import Failure
-from twisted.web.iweb import IBodyProducer
+from twisted.web.iweb import UNKNOWN_LENGTH
 
+from txmultipart.body.delivery import BodyReader
 from txmultipart.body.part import BodyPart
-from txmultipart.body.payload import DelegatingPayload, Payload
-from txmultipart.body.producer import BodyProducer, RawBody
+from txmultipart.body.payload import Payload
 from txmultipart.body.stream import ByteStream
 from txmultipart.interfaces import IPayload
 
@@ -24,6 +22,7 @@ class StreamSource:
     """What a stream brings, as it comes."""
 
     def __init__(self, stream: ByteStream) -> None:
+        stream.check_unread()
         self._stream = stream
         self._reading: Deferred[bytes] | None = None
 
@@ -40,56 +39,11 @@ class StreamSource:
             reading.cancel()
 
 
-class ProducerSource:
-    """What an ``IBodyProducer`` writes, taken piece by piece.
-
-    It is paused whenever nobody waits for a piece.
-    """
-
-    def __init__(self, producer: Any) -> None:
-        self._producer = producer
-        self._stream = ByteStream()
-        self._started = False
-        self._over = False
-
-    def read(self) -> Deferred[bytes]:
-        """The next bytes; fails with what the producer fails with."""
-        piece = self._stream.read_chunk()
-        if not self._started:
-            self._started = True
-            self._start()
-        return piece
-
-    def _start(self) -> None:
-        # In this order, as Twisted's own client does it: a producer that writes at
-        # once can be paused at once.
-        self._stream.registerProducer(self._producer, True)
-        done = maybeDeferred(self._producer.startProducing, self._stream)
-        done.addCallbacks(self._ended, self._broke)
-
-    def _ended(self, _: object) -> None:
-        self._over = True
-        self._stream.unregisterProducer()
-
-    def _broke(self, failure: Failure) -> None:
-        self._over = True
-        self._stream.fail(failure)
-
-    def close(self) -> None:
-        """Stop the producer if it still produces."""
-        if self._started and not self._over:
-            self._over = True
-            # First: what was stopped must not be told to pause any more.
-            self._stream.unregisterProducer()
-            self._producer.stopProducing()
-
-
 class PartPayload(Payload):
     """An incoming part, with its headers, passed on as it is, codings and all."""
 
-    described = True
-
     def __init__(self, part: BodyPart) -> None:
+        part.check_unread()
         super().__init__(
             lambda: StreamSource(part),
             content_type=None,
@@ -99,32 +53,18 @@ class PartPayload(Payload):
         for name, value in part.headers.raw:
             self.headers.addRawHeader(name, value)
 
-
-def producer_payload(producer: Any) -> Payload:
-    """Whatever somebody else's ``IBodyProducer`` produces; it can be sent once."""
-    payload = DelegatingPayload(producer, lambda: ProducerSource(producer))
-    payload.described = False
-    return payload
+    @property
+    def promised(self) -> int | str:
+        """Nothing: what its headers declare is the word of whoever sent it."""
+        return self.length
 
 
-def body_payload(body: BodyProducer) -> Payload:
-    """A body of ours inside another; it can be sent again if it says so."""
-    kind = getattr(body, "content_type", None)
-    return DelegatingPayload(body, body._make_source, content_type=kind)
-
-
-def raw_payload(body: RawBody) -> Payload:
-    """The content of a raw body, with its headers and codings."""
-    content = body.payload
-    payload = DelegatingPayload(
-        content, content.open, filename=content.filename, encoded=True
-    )
-    payload.headers = content.headers.copy()
-    payload.described = content.described
-    return payload
+def raw_payload_of(body: BodyReader) -> Payload:
+    """What is left of a body that is being received, as long as was declared."""
+    body.check_unread()
+    left = UNKNOWN_LENGTH if body.length is None else body.length - body.taken
+    return Payload(lambda: StreamSource(body), length=left)
 
 
 registerAdapter(PartPayload, BodyPart, IPayload)
-registerAdapter(raw_payload, RawBody, IPayload)
-registerAdapter(body_payload, BodyProducer, IPayload)
-registerAdapter(producer_payload, IBodyProducer, IPayload)
+registerAdapter(raw_payload_of, BodyReader, IPayload)

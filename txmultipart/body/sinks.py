@@ -5,14 +5,24 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    gatherResults,
+    maybeDeferred,
+    succeed,
+)
 from twisted.internet.interfaces import IConsumer, IPushProducer
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmultipart.body.pieces import Pieces
+from txmultipart.body.upstream import as_push, closed
 from txmultipart.errors import LimitExceeded, MisuseError
 from txmultipart.interfaces import ISink
+
+_log = Logger()
 
 
 @implementer(ISink)
@@ -22,14 +32,23 @@ class Sink:
     producer: Any = None
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Remember where bytes come from."""
+        """Remember where bytes come from, and ask for them if nobody else does.
+
+        ``producer`` is always one that pushes from then on. What one that is pulled
+        raises is given to ``fail``.
+        """
         if self.producer is not None:
             raise MisuseError("a sink takes bytes from one producer")
-        self.producer = producer
+        self.producer = as_push(producer, streaming, self._pull_failed)
+
+    def _pull_failed(self, failure: Failure) -> None:
+        self.fail(failure)
+        self.unregisterProducer()
 
     def unregisterProducer(self) -> None:
         """No more bytes will come."""
-        self.producer = None
+        producer, self.producer = self.producer, None
+        closed(producer)
 
     def write(self, data: bytes) -> None:
         """Take some bytes."""
@@ -48,11 +67,17 @@ class DiscardSink(Sink):
     """Counts the bytes and drops them."""
 
     def __init__(self) -> None:
-        self.count = 0
+        #: Bytes taken so far.
+        self.size = 0
+
+    @property
+    def count(self) -> int:
+        """The same as ``size``."""
+        return self.size
 
     def write(self, data: bytes) -> None:
         """Count some bytes."""
-        self.count += len(data)
+        self.size += len(data)
 
 
 class MemorySink(Sink):
@@ -77,8 +102,13 @@ class MemorySink(Sink):
         self._pieces.append(data)
 
     def getvalue(self) -> bytes:
-        """All that was written."""
+        """All that was written; nothing if the source broke."""
         return self._pieces.joined()
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        """Keep nothing: the failure, and with it we, may live for a while."""
+        self._pieces.take()
+        return succeed(None)
 
 
 class LimitSink(Sink):
@@ -99,16 +129,24 @@ class LimitSink(Sink):
 
 
 class HashSink(Sink):
-    """Computes a digest: ``algorithm`` is a name that hashlib knows."""
+    """Computes a digest: ``algorithm`` is a name that hashlib knows.
+
+    ``ValueError`` for another one.
+    """
 
     def __init__(self, algorithm: str = "sha256") -> None:
         self._hash = hashlib.new(algorithm)
+        #: Bytes taken so far.
         self.size = 0
 
     def write(self, data: bytes) -> None:
         """Add some bytes to the digest."""
         self._hash.update(data)
         self.size += len(data)
+
+    def digest(self) -> bytes:
+        """The digest so far."""
+        return self._hash.digest()
 
     def hexdigest(self) -> str:
         """The digest so far, in hexadecimal."""
@@ -165,7 +203,7 @@ class TeeSink(Sink):
     def _take_back(self, branches: list[_Branch], failure: Failure) -> None:
         super().unregisterProducer()
         for sink in _sinks(branches):
-            sink.fail(failure)
+            _undone(sink, failure)
         for branch in branches:
             branch.consumer.unregisterProducer()
 
@@ -205,7 +243,9 @@ class TeeSink(Sink):
         stopped = [branch for branch in self._branches if branch.stopped]
         failures: list[Failure] = []
         # Only those that stopped know a reason; what the others have is not the whole.
-        results = [sink.finish() for sink in _sinks(stopped or self._branches)]
+        sinks = _sinks(stopped or self._branches)
+        # Somebody else's may raise: the others have to come to their end all the same.
+        results: list[Deferred[Any]] = [maybeDeferred(sink.finish) for sink in sinks]
         for result in results:
             try:
                 await result
@@ -220,9 +260,15 @@ class TeeSink(Sink):
     def fail(self, failure: Failure) -> Deferred[None]:
         """Tell every sink among the consumers to undo."""
         undone: Deferred[Any] = gatherResults(
-            [sink.fail(failure) for sink in _sinks(self._branches)]
+            [_undone(sink, failure) for sink in _sinks(self._branches)]
         )
         return undone.addCallback(lambda _: None)
+
+
+def _undone(sink: Any, failure: Failure) -> Deferred[Any]:
+    """Fires when ``sink`` has undone what it did, well or badly."""
+    undone: Deferred[Any] = maybeDeferred(sink.fail, failure)
+    return undone.addErrback(lambda reason: _log.failure("a sink broke", reason))
 
 
 def _sinks(branches: list[_Branch]) -> list[Any]:

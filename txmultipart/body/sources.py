@@ -18,11 +18,16 @@ from typing import Any, BinaryIO
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
 
+from txmultipart.body.at_hand import at_hand
 from txmultipart.errors import PayloadError
 from txmultipart.interfaces import Source
 
-#: Bytes that are read off a disk at once, in a worker thread.
+#: Bytes that are read off a disk at once.
 BLOCK = 256 << 10
+
+#: One in so many blocks is read in a worker thread even if it is at hand: whoever is
+#: never full must not keep the reactor from all else.
+AT_ONCE = 32
 
 
 class BytesSource:
@@ -42,7 +47,7 @@ class BytesSource:
 
 
 class FileSource:
-    """A file, opened and read in a worker thread in large blocks.
+    """A file, opened and read in large blocks, in a worker thread where that may wait.
 
     ``open_file`` gives the file; it is closed afterwards if ``owned``. Sources of
     one file share a ``lock``: one that was given up may still be reading.
@@ -59,19 +64,35 @@ class FileSource:
         self._owned = owned
         self._lock = lock or DeferredLock()
         self._file: BinaryIO | None = None
+        self._at_once = 0  # blocks since one came from a thread
         self._reading = False
         self._closed = False
 
-    def read(self) -> Deferred[bytes]:
+    def read(self) -> bytes | Deferred[bytes]:
         """The next block. Fails with the ``OSError`` of opening or reading."""
-        self._reading = True
+        block = self._at_hand()
+        return self._read_in_thread() if block is None else block
+
+    def _at_hand(self) -> bytes | None:
+        if self._file is None or self._lock.locked or self._at_once + 1 >= AT_ONCE:
+            return None
+        self._at_once += 1
+        return at_hand(self._file, BLOCK)
+
+    def _read_in_thread(self) -> Deferred[bytes]:
+        self._reading, self._at_once = True, 0
         block: Deferred[bytes] = self._lock.run(deferToThread, self._read)
         return block.addBoth(self._was_read)
 
     def _read(self) -> bytes:
-        if self._file is None:
-            self._file = self._open()
-        data = self._file.read(BLOCK)
+        try:
+            if self._file is None:
+                self._file = self._open()
+            data = self._file.read(BLOCK)
+        except ValueError as error:  # which Python raises for one that is closed
+            if isinstance(error, OSError):
+                raise  # it cannot be read at all
+            raise PayloadError("a file to be sent was closed too early") from error
         if not isinstance(data, bytes):
             raise PayloadError("a file to be sent is not open in binary mode")
         return data

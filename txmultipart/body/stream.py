@@ -15,16 +15,21 @@ another consumer. The upstream producer runs only while there is demand.
 
     input            IDLE      WAITING      FLOWING      HELD         OVER
     write            keep      give, IDLE   pass on      keep         drop
-    end, fail        note      give, OVER   give, OVER   note         -
+    end              note      give, OVER   give, OVER   note         -
+    fail             note      give, OVER   give, OVER   give, OVER*  -
     read_chunk       WAITING   misuse       misuse       misuse       end again
-    write_to         FLOWING   misuse       misuse       misuse       FLOWING
+    write_to         FLOWING   misuse       misuse       misuse       misuse**
+    cancel           -         IDLE         IDLE         IDLE         -
     pauseProducing   -         -            HELD         -            -
     resumeProducing  -         -            -            FLOWING      -
     stopProducing    -         -            IDLE         IDLE         -
 
 A "kept" chunk is one that came although the producer was told to pause; there
 is never more than one read of the transport of them. A noted end or failure
-comes after the kept bytes.
+comes after the kept bytes. (*) If there are any; else a consumer that has paused
+is told at once: it may be waiting for something that is wanted no more.
+(**) Bytes that were handed out are not there any more, and none is not all there
+was. After a failure: FLOWING, and at once OVER again, with that.
 """
 
 from __future__ import annotations
@@ -39,8 +44,8 @@ from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txmultipart.body.pull import PullToPush
-from txmultipart.body.writing import Writing
+from txmultipart.body.upstream import Upstream
+from txmultipart.body.writing import Writing, as_cancelled
 from txmultipart.errors import MisuseError
 from txmultipart.interfaces import ISink
 
@@ -62,16 +67,19 @@ _DEMAND = frozenset((State.WAITING, State.FLOWING))
 class ByteStream:
     """A stream of bytes that is read on demand.
 
-    One reader at a time: a second one raises ``MisuseError`` at the call.
+    One reader at a time: a second one raises ``MisuseError`` at the call, and so
+    does reading all of it when its end was handed out before.
     """
+
+    #: What it is called in messages.
+    kind = "stream"
 
     def __init__(self) -> None:
         self.state = State.IDLE
         #: Bytes handed on so far.
         self.taken = 0
         self._kept: deque[bytes] = deque()
-        self._producer: Any = None
-        self._running = True  # whether the producer believes that it may produce
+        self._upstream = Upstream(f"a {self.kind} takes bytes")
         self._ended = False
         self._failure: Failure | None = None
         self._waiting: Deferred[bytes] | None = None
@@ -82,10 +90,7 @@ class ByteStream:
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Take bytes from ``producer``; it is paused at once unless somebody waits."""
-        if self._producer is not None:
-            raise MisuseError("a stream takes bytes from one producer")
-        self._producer = producer if streaming else PullToPush(producer, self.fail)
-        self._running = True
+        self._upstream.connect(producer, streaming, self.fail)
         self._adjust()
 
     def write(self, data: bytes) -> None:
@@ -110,9 +115,7 @@ class ByteStream:
         return succeed(None)
 
     def _end(self, failure: Failure | None) -> None:
-        producer, self._producer = self._producer, None
-        if isinstance(producer, PullToPush):
-            producer.close()
+        self._upstream.release()
         if not self._ended:
             self._ended, self._failure = True, failure
             self._pass_on()
@@ -155,23 +158,38 @@ class ByteStream:
         over it is unregistered from; an ``ISink`` also finishes, or fails,
         before the Deferred fires. What ``consumer.write`` raises fails the
         Deferred and leaves the rest unread; so does its ``stopProducing``,
-        with ``CancelledError``. What ``registerProducer`` raises is raised.
+        with ``CancelledError``. What ``registerProducer`` raises is raised, and so
+        is ``MisuseError`` if the end was handed out already, or if ``consumer`` is
+        none.
         """
-        self._check_free()
-        writing = Writing(consumer, self._cancel_write)
+        self.check_unread()
+        _check_consumer(consumer)
+        writing = Writing(consumer, self, self._give_up)
         self.state, self._writing = State.FLOWING, writing
         try:
-            consumer.registerProducer(self, True)
+            consumer.registerProducer(writing, True)
         except Exception:
-            self._let_go(State.IDLE)
+            self.state, self._writing = State.IDLE, None
+            self._adjust()
             raise
         self._pass_on()
         self._adjust()
         return writing.done
 
+    def check_unread(self) -> None:
+        """Raise ``MisuseError`` if all that is left cannot be read.
+
+        Somebody reads it, or has had its end already. After a failure it can be: that
+        is told again.
+        """
+        self._check_free()
+        if self.state is State.OVER and self._failure is None:
+            raise MisuseError(f"the {self.kind} was read to its end already")
+
     def _check_free(self) -> None:
         if self.state not in (State.IDLE, State.OVER):
-            raise MisuseError(f"the stream is being read already ({self.state.value})")
+            state = self.state.value
+            raise MisuseError(f"the {self.kind} is being read already ({state})")
 
     # Downstream: IPushProducer ----------------------------------------------------
 
@@ -189,9 +207,12 @@ class ByteStream:
             self._adjust()
 
     def stopProducing(self) -> None:
-        """The consumer wants nothing any more; what is left can still be read."""
+        """The consumer is to have no more; what is left can still be read.
+
+        A sink undoes what it did: what it has is not the whole.
+        """
         if self.state in (State.FLOWING, State.HELD):
-            self._done(Failure(CancelledError("the consumer stopped")), stopped=True)
+            self._done(Failure(CancelledError("the stream was stopped")))
 
     # Within -----------------------------------------------------------------------
 
@@ -211,13 +232,20 @@ class ByteStream:
             return  # a consumer called back from within; the loop below goes on
         self._passing = True
         try:
-            while self.state in _DEMAND and (self._kept or self._ended):
+            while self._can_give:
                 if self._kept:
                     self._give(self._take())
                 else:
                     self._give_end()
         finally:
             self._passing = False
+
+    @property
+    def _can_give(self) -> bool:
+        if self.state in _DEMAND:
+            return bool(self._kept) or self._ended
+        failed = self._failure is not None and not self._kept
+        return failed and self.state is State.HELD
 
     def _give(self, data: bytes) -> None:
         if self._waiting is not None:
@@ -250,8 +278,14 @@ class ByteStream:
             self._waiting, self.state = None, State.IDLE
             self._adjust()
 
-    def _cancel_write(self) -> None:
-        self._done(Failure(CancelledError("writing was cancelled")))
+    def _give_up(self, stopped: bool) -> None:
+        """The consumer has stopped, or its writing was cancelled."""
+        if stopped:
+            self._done(Failure(CancelledError("the consumer stopped")), stopped=True)
+            return
+        # A failure that waits behind kept bytes is why, perhaps; it is known already.
+        known = as_cancelled(self._failure) if self._failure else None
+        self._done(known or Failure(CancelledError("writing was cancelled")))
 
     def _done(
         self, failure: Failure | None, *, over: bool = False, stopped: bool = False
@@ -259,24 +293,26 @@ class ByteStream:
         """The consumer has had its last byte."""
         writing = self._writing
         assert writing is not None
-        self._let_go(State.OVER if over else State.IDLE)
+        self._writing, self.state = None, State.OVER if over else State.IDLE
+        # First: the producer may call back and cancel, and the end is known already.
         writing.close(failure, stopped=stopped)
-
-    def _let_go(self, state: State) -> None:
-        self._writing, self.state = None, state
         self._adjust()
 
     def _adjust(self, *, again: bool = False) -> None:
-        """Let the producer run if, and only if, there is demand.
+        self._upstream.adjust(self.state in _DEMAND, again=again)
 
-        With ``again`` a pause is repeated: bytes came in spite of it, so the
-        producer may have been resumed by somebody else.
-        """
-        producer, wanted = self._producer, self.state in _DEMAND
-        if producer is None or (wanted == self._running and (wanted or not again)):
-            return
-        self._running = wanted
-        if wanted:
-            producer.resumeProducing()
-        else:
-            producer.pauseProducing()
+
+def _check_consumer(consumer: object) -> None:
+    """Whoever passes a file, a function or a class is told what to pass."""
+    if isinstance(consumer, type) or not hasattr(consumer, "registerProducer"):
+        raise MisuseError(
+            f"write_to takes an IConsumer, not {named_kind(consumer)}; "
+            "for a file use save(path), for a function a CallableSink"
+        )
+
+
+def named_kind(thing: object) -> str:
+    """What ``thing`` is, for a message."""
+    if isinstance(thing, type):
+        return f"the class {thing.__name__}"
+    return f"a {type(thing).__name__}"

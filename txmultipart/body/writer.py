@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +13,12 @@ from twisted.python.components import registerAdapter
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
+from txmultipart.body.checked_headers import HeadersGiven
+from txmultipart.body.coded_source import encoders
+from txmultipart.body.nested import WriterPayload, check_one_shots, writer_in
 from txmultipart.body.parts_source import PartsSource, naming
 from txmultipart.body.payload import DelegatingPayload, Payload
-from txmultipart.body.payloads import bytes_payload, payload_of
+from txmultipart.body.payloads import bytes_payload, payload_of, utf8
 from txmultipart.body.producer import BodyProducer
 from txmultipart.body.progress import ProgressCallback
 from txmultipart.body.sinks import MemorySink
@@ -24,10 +26,8 @@ from txmultipart.errors import MisuseError
 from txmultipart.interfaces import IPayload, Source
 from txmultipart.limits import UNLIMITED
 from txmultipart.sansio.boundary import boundary_parameter
-from txmultipart.sansio.parameters import quoted_parameter
+from txmultipart.sansio.parameters import is_token, quoted_parameter
 from txmultipart.sansio.serializer import MultipartSerializer
-
-_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 
 
 class MultipartWriter(BodyProducer):
@@ -37,6 +37,9 @@ class MultipartWriter(BodyProducer):
     the Content-Type, ``close_boundary=False`` leaves the close delimiter out.
     ``progress`` is called with bytes so far, bytes in all or None, and the part
     under way. Parts are sent in the order in which they were appended.
+
+    Raises ``MisuseError`` for a subtype or the name of a parameter that is no token, a
+    value that no quoting can carry, and a boundary that is none, or among ``params``.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class MultipartWriter(BodyProducer):
         progress: ProgressCallback | None = None,
     ) -> None:
         super().__init__(progress=progress)
-        if not _TOKEN.fullmatch(subtype):
-            raise MisuseError("a subtype is one token")
+        if not is_token(subtype):
+            raise MisuseError('a subtype is one token, such as "mixed"')
         self.subtype = subtype
         self.parts: list[Payload] = []
-        self._params = dict(params or {})
+        #: Ids of what was appended; of what was taken out again, too.
+        self._known: set[int] = set()
+        self._params = _checked_params(params or {})
         self._close_boundary = close_boundary
         self._source_in_use: PartsSource | None = None
         self._begun = False
@@ -61,29 +66,43 @@ class MultipartWriter(BodyProducer):
 
     # Parts ----------------------------------------------------------------------------
 
-    def append(self, obj: object, headers: Any = None) -> Payload:
+    def append(self, obj: object, headers: HeadersGiven = None) -> Payload:
         """Append ``obj`` as a part and return its payload, whose headers may be changed.
 
         It may be text, bytes, a file, a path, an iterable or asynchronous
         iterable of bytes, another writer, or anything that adapts to
         ``IPayload``. ``headers`` replace those of the payload; content codings
         and transfer encodings that they declare are applied. Raises
-        ``MisuseError`` for anything else, for a header with CR, LF or NUL, and
-        once sending has begun.
+        ``MisuseError`` for anything else, for a header with CR, LF or NUL, a
+        coding that nobody knows or a Content-Length that is not true, for a payload
+        that is a part of this body already, and once sending has begun.
         """
         payload = self._made_ready(obj, headers)
         self.parts.append(payload)
         return payload
 
-    def _made_ready(self, obj: object, headers: Any) -> Payload:
+    def _made_ready(self, obj: object, headers: HeadersGiven) -> Payload:
         if self._begun:
             raise MisuseError("a part was appended after sending had begun")
         payload = payload_of(obj)
-        if isinstance(payload, WriterPayload) and payload.writer._holds(self):
-            raise MisuseError("a writer cannot be a part of itself")
+        self._check_new(payload)
         self._describe(payload)
         payload.update_headers(headers)
+        if not isinstance(payload, DelegatingPayload):
+            payload.check_headers()
+        elif not payload.encoded:  # how long it is may still change
+            encoders(payload.part_headers())
+        self._known.add(id(payload))
         return payload
+
+    def _check_new(self, payload: Payload) -> None:
+        # Its headers are those of one part.
+        known = id(payload) in self._known
+        if known and any(part is payload for part in self.parts):
+            raise MisuseError("the payload is a part of this body already")
+        inner = writer_in(payload)
+        if inner is not None and inner._holds(self):
+            raise MisuseError("a writer cannot be a part of itself")
 
     def _describe(self, payload: Payload) -> None:
         """The headers that this kind of multipart wants by itself."""
@@ -92,21 +111,24 @@ class MultipartWriter(BodyProducer):
             payload.set_content_disposition("attachment", filename=payload.filename)
 
     def _holds(self, writer: MultipartWriter) -> bool:
-        nested = (p.writer for p in self.parts if isinstance(p, WriterPayload))
-        return writer is self or any(inner._holds(writer) for inner in nested)
+        nested = (writer_in(part) for part in self.parts)
+        return writer is self or any(inner._holds(writer) for inner in nested if inner)
 
-    def append_json(self, obj: Any, headers: Any = None) -> Payload:
-        """Append ``obj`` as JSON in UTF-8."""
-        payload = bytes_payload(json.dumps(obj, ensure_ascii=False).encode("utf-8"))
+    def append_json(self, obj: Any, headers: HeadersGiven = None) -> Payload:
+        """Append ``obj`` as JSON in UTF-8. Raises what ``json.dumps`` raises."""
+        payload = bytes_payload(utf8(json.dumps(obj, ensure_ascii=False)))
         payload.headers.setRawHeaders("Content-Type", ["application/json"])
         return self.append(payload, headers)
 
     def append_form(
-        self, pairs: Mapping[str, str] | Iterable[tuple[str, str]], headers: Any = None
+        self,
+        pairs: Mapping[str, str] | Iterable[tuple[str, str]],
+        headers: HeadersGiven = None,
     ) -> Payload:
         """Append ``pairs`` as ``application/x-www-form-urlencoded``."""
         items = pairs.items() if isinstance(pairs, Mapping) else pairs
-        payload = bytes_payload(urlencode(list(items)).encode("ascii"))
+        content = urlencode([(_bytes(name), _bytes(value)) for name, value in items])
+        payload = bytes_payload(content.encode("ascii"))
         kind = "application/x-www-form-urlencoded"
         payload.headers.setRawHeaders("Content-Type", [kind])
         return self.append(payload, headers)
@@ -157,6 +179,11 @@ class MultipartWriter(BodyProducer):
         done: Deferred[Any] = self.startProducing(sink)
         return done.addCallback(lambda _: sink.getvalue())
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.parts)} part{'s' * (len(self.parts) != 1)}"
+        kind = f"{type(self).__name__} multipart/{self.subtype}"
+        return f"<{kind}, {parts}, {self.state.value}>"
+
     def _serializer(self) -> MultipartSerializer:
         return MultipartSerializer(self.boundary, close_boundary=self._close_boundary)
 
@@ -167,7 +194,14 @@ class MultipartWriter(BodyProducer):
                 part.check()  # now, rather than in the middle of the body
         self._begun = True
 
-    def _make_source(self) -> Source:
+    def give_up(self) -> None:
+        """Tell every part that its turn does not come any more, if it has not."""
+        for part in self.parts:
+            part.give_up()
+
+    def make_source(self) -> Source:
+        """The parts, and what stands between them. Raises what ``startProducing`` raises."""
+        check_one_shots(self.parts)
         self._begin()
         self._source_in_use = PartsSource(self.parts, self._serializer())
         return self._source_in_use
@@ -178,26 +212,44 @@ class MultipartWriter(BodyProducer):
 
 
 class FormData(MultipartWriter):
-    """A ``multipart/form-data`` body (RFC 7578), written as browsers write it."""
+    """A ``multipart/form-data`` body (RFC 7578), written as browsers write it.
+
+    ``fields`` are names and values for ``add_field``.
+    """
 
     def __init__(
-        self, boundary: str | None = None, *, progress: ProgressCallback | None = None
+        self,
+        boundary: str | None = None,
+        *,
+        fields: Mapping[str, object] | Iterable[tuple[str, object]] = (),
+        progress: ProgressCallback | None = None,
     ) -> None:
         super().__init__("form-data", boundary, progress=progress)
+        items = fields.items() if isinstance(fields, Mapping) else fields
+        for name, value in items:
+            self.add_field(name, value)
 
     def add_field(
         self,
         name: str,
         value: object,
         *,
+        filename: str | None = None,
         content_type: str | None = None,
-        headers: Any = None,
+        headers: HeadersGiven = None,
     ) -> Payload:
-        """Append a field. Text has no Content-Type unless one is given (section 4.4)."""
+        """Append a field. ``str`` and ``bytes`` have no Content-Type unless one is given.
+
+        It is text then (RFC 7578 section 4.4), and some servers take what has one for a
+        file. A path or an open file keeps its name, unless ``filename`` is given. Raises
+        what ``append`` raises, and ``MisuseError`` for a ``name`` that is no text.
+        """
         payload = payload_of(value)
-        if not (isinstance(value, Payload) or payload.described):
+        self._check_new(payload)
+        if isinstance(value, (str, bytes, bytearray, memoryview)):
             payload.headers.removeHeader("Content-Type")
-        return self._add(payload, {"name": name}, content_type, headers)
+        filename = filename or payload.filename
+        return self._add(payload, name, filename, content_type, headers)
 
     def add_file(
         self,
@@ -206,7 +258,7 @@ class FormData(MultipartWriter):
         *,
         filename: str | None = None,
         content_type: str | None = None,
-        headers: Any = None,
+        headers: HeadersGiven = None,
     ) -> Payload:
         """Append a file: a path, an open file, or anything that can be a part.
 
@@ -214,38 +266,48 @@ class FormData(MultipartWriter):
         ``filename``, that of the path or file, or ``name``.
         """
         payload = payload_of(source)
+        self._check_new(payload)
         filename = filename or payload.filename or name
-        disposition = {"name": name, "filename": filename}
-        return self._add(payload, disposition, content_type, headers)
+        return self._add(payload, name, filename, content_type, headers)
 
     def _add(
         self,
         payload: Payload,
-        disposition: dict[str, str],
+        name: str,
+        filename: str | None,
         content_type: str | None,
-        headers: Any,
+        headers: HeadersGiven,
     ) -> Payload:
+        if not isinstance(name, str):
+            raise MisuseError(f"a field's name is a str, not {type(name).__name__}")
+        names = {"name": name} | ({} if filename is None else {"filename": filename})
         if content_type is not None:
             payload.update_headers({"Content-Type": content_type})
-        payload.set_content_disposition("form-data", **disposition)
+        payload.set_content_disposition("form-data", **names)
         return self.append(payload, headers)
 
     def _describe(self, payload: Payload) -> None:
         """``add_field`` and ``add_file`` have said it all."""
 
+    def _begin(self) -> None:
+        """Every part of a form has a name (RFC 7578 section 4.2)."""
+        for number, part in enumerate(self.parts, 1):
+            if not part.headers.hasHeader("Content-Disposition"):
+                message = "a form's part needs a name: use add_field or add_file"
+                raise MisuseError(message, part=number)
+        super()._begin()
 
-class WriterPayload(DelegatingPayload):
-    """A multipart inside a multipart; it may grow until sending begins."""
 
-    def __init__(self, writer: MultipartWriter) -> None:
-        kind = writer.content_type
-        super().__init__(writer, writer._make_source, content_type=kind)
-        self.writer = writer
+def _checked_params(params: Mapping[str, str]) -> dict[str, str]:
+    for name, value in params.items():
+        quoted_parameter(name, value)
+        if name.lower() == "boundary":
+            raise MisuseError("a boundary is given as such, not among the parameters")
+    return dict(params)
 
-    def check(self) -> None:
-        """Raise as ``Payload.check`` does, for the parts within too."""
-        super().check()
-        self.writer._begin()
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else utf8(str(value))
 
 
 registerAdapter(WriterPayload, MultipartWriter, IPayload)

@@ -5,25 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from txmultipart.errors import UploadAborted
 from txmultipart.interfaces import ISink
 
 
+@implementer(IPushProducer)
 class Writing:
     """Writes to ``consumer``, and lets ``done`` fire when that has come to its end.
 
-    ``cancel`` is called when ``done`` is cancelled while bytes may still come.
-    When the end is known and the consumer is still busy with it, cancelling is
-    to wait no longer: a failure that is known is told all the same.
+    It is the consumer's producer, and passes on to ``stream`` what that wants. Nobody
+    else has it: when it is stopped, the consumer has a reason.
+
+    ``give_up(stopped)`` is called when the consumer stops, or when ``done`` is
+    cancelled while bytes may still come. When the end is known and the consumer is
+    still busy with it, cancelling is to wait no longer: a failure that is known is
+    told all the same.
     """
 
-    def __init__(self, consumer: Any, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, consumer: Any, stream: IPushProducer, give_up: Callable[[bool], None]
+    ) -> None:
         self.consumer = consumer
         self.count = 0
         self.done: Deferred[int] = Deferred(self._cancelled)
-        self._cancel = cancel
+        self._stream = stream
+        self._give_up = give_up
         self._closing = False
         self._failure: Failure | None = None
 
@@ -50,10 +61,42 @@ class Writing:
 
     def _cancelled(self, done: Deferred[int]) -> None:
         if not self._closing:
-            self._cancel()
+            self._give_up(False)
         elif self._failure is not None:
             # Frameworks cancel a handler whose peer has gone; it should hear of that.
-            done.errback(self._failure)
+            done.errback(as_cancelled(self._failure))
+
+    # The consumer's side: IPushProducer -----------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """The consumer wants no more for now."""
+        if not self._closing:
+            self._stream.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The consumer wants more."""
+        if not self._closing:
+            self._stream.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The consumer wants nothing any more."""
+        if not self._closing:
+            self._give_up(True)
+
+
+class UploadCancelled(UploadAborted, CancelledError):
+    """The peer went away, and whoever waited for the outcome was cancelled for that.
+
+    Frameworks log what else a handler that they have cancelled fails with.
+    """
+
+
+def as_cancelled(failure: Failure) -> Failure:
+    """What broke the source, for whoever was cancelled before it could be told."""
+    error = failure.value
+    if not isinstance(error, UploadAborted):
+        return failure
+    return Failure(UploadCancelled(error.received, error.reason))
 
 
 def _close(consumer: Any, failure: Failure | None) -> Deferred[None]:
