@@ -32,6 +32,7 @@ from txmultipart.http2 import PREFACE, HTTP2Options
 from txmultipart.web.site import StreamingSite
 
 MAX_FRAME = 16384
+ACK = SettingsFrame(0, flags={"ACK"}).serialize()
 Field = tuple[str | bytes, str | bytes]
 
 GET: list[Field] = [
@@ -103,7 +104,7 @@ class Client:
         self.seen: list[Frame] = []
         self.answers: dict[int, Answer] = defaultdict(Answer)
         self.credit: dict[int, int] = defaultdict(int)
-        self.goaway: GoAwayFrame | None = None
+        self.goaways: list[GoAwayFrame] = []
         self.pings = 0
         self.settings: dict[int, int] = {}
         self._next = 1
@@ -119,8 +120,9 @@ class Client:
     # Sending ----------------------------------------------------------------------
 
     def greet(self, settings: dict[int, int] | None = None) -> Client:
-        """The preface and the first SETTINGS."""
-        return self.raw(PREFACE + SettingsFrame(0, settings or {}).serialize())
+        """The preface, the first SETTINGS, and an ACK of the server's."""
+        first = SettingsFrame(0, settings or {}).serialize()
+        return self.raw(PREFACE + first + ACK)
 
     def raw(self, data: bytes) -> Client:
         """Any bytes, as long as somebody listens."""
@@ -204,7 +206,7 @@ class Client:
         return self
 
     def _note(self, frame: Frame) -> None:
-        assert self.goaway is None, "a frame after the last word"
+        assert not self.code, "a frame after the last word"
         self.seen.append(frame)
         answer = self.answers[frame.stream_id] if frame.stream_id else Answer()
         if not isinstance(frame, (RstStreamFrame, WindowUpdateFrame)):
@@ -222,7 +224,7 @@ class Client:
         elif isinstance(frame, WindowUpdateFrame):
             self.credit[frame.stream_id] += frame.window_increment
         elif isinstance(frame, GoAwayFrame):
-            self.goaway = frame
+            self.goaways.append(frame)
         elif isinstance(frame, PingFrame):
             self.pings += 1
         elif isinstance(frame, SettingsFrame):
@@ -230,8 +232,8 @@ class Client:
 
     @property
     def code(self) -> int | None:
-        """The code of the GOAWAY that came."""
-        return None if self.goaway is None else int(self.goaway.error_code)
+        """The code of the last GOAWAY that came."""
+        return int(self.goaways[-1].error_code) if self.goaways else None
 
     @property
     def is_closed(self) -> bool:

@@ -88,6 +88,20 @@ def noise(client: Client, dice: random.Random) -> None:
         client.raw(frame(kind, dice.randrange(256), dice.randrange(9), bytes(size)))
 
 
+def reprioritise(client: Client, dice: random.Random) -> None:
+    value = dice.choice([b"u=0", b"u=7, i", b"i", b"", b"\xff"])
+    stream_id = some_stream(client, dice).to_bytes(4, "big")
+    client.raw(frame(0x10, 0, 0, stream_id + value))
+
+
+def farewell(client: Client, dice: random.Random) -> None:
+    if dice.random() < 0.1:
+        client.connection.leave()
+        client.read()
+        if dice.random() < 0.5:
+            client.raw(frame(6, 1, 0, b"farewell"))
+
+
 def goaway(client: Client, dice: random.Random) -> None:
     if dice.random() < 0.1 and client.connection.streams:
         client.raw(frame(7, 0, 0, bytes(8)))
@@ -130,7 +144,18 @@ def answer(client: Client, dice: random.Random) -> None:
 
 ACTS: list[Callable[[Client, random.Random], None]] = [
     *[begin, body, body, answer, answer, answer],
-    *[padded, trailers, reset, update, settings, ping, priority, unknown],
+    *[
+        reprioritise,
+        farewell,
+        padded,
+        trailers,
+        reset,
+        update,
+        settings,
+        ping,
+        priority,
+        unknown,
+    ],
     *[noise, goaway, malformed, wait, block],
 ]
 
@@ -157,8 +182,9 @@ def test_chaos(root: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         connection = client.connection
         closed += client.is_closed
         if not client.is_closed:
-            windows = [s.inbound._window.size for s in connection.streams.values()]
-            assert connection.budget.granted == sum(windows)
+            windows = [s.inbound._window for s in connection.streams.values()]
+            granted = sum(each.size for each in windows if not each._closed)
+            assert connection.budget.granted == granted
             assert connection.h2.open_inbound_streams <= len(connection.streams)
         client.lose().advance(0)
         assert connection.stage is Stage.CLOSED

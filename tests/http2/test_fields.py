@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from txmultipart.http2.errors import MalformedRequest
+from txmultipart.http2.errors import MalformedMessage
 from txmultipart.http2.fields import Field, answer_head, request_head
 
 PUT: list[Field] = [
@@ -34,7 +34,7 @@ def test_no_length(ended: bool) -> None:
 @pytest.mark.parametrize("values", [[b"x"], [b""], [b"1", b"2"], [b"9" * 20]])
 def test_a_length_that_is_none(values: list[bytes]) -> None:
     fields = [(b"content-length", value) for value in values]
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(MalformedMessage):
         request_head([*PUT, *fields], ended=False)
 
 

@@ -197,5 +197,5 @@ def test_many_that_reset_were_remembered_and_forgotten() -> None:
     client = Client(Taker(), max_resets=5000)
     for _ in range(1100):
         client.send(client.head([*GET, ("X", "y")], end=False))
-    assert len(client.connection.receiver._reset_by_us) == 1024
+    assert len(client.connection.receiver.reset_by_us) == 1024
     assert client.code is None

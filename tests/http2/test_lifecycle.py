@@ -149,11 +149,11 @@ def test_a_frame_may_come_slowly_if_it_comes() -> None:
     client = Client(taker, timeout=20)
     stream_id = client.request("PUT", "/", end=False)
     pieces = taker.take()
-    whole = frame(0, 1, stream_id, bytes(1000))
-    for start in range(0, len(whole), 10):
-        client.raw(whole[start : start + 10])
-        client.advance(1)
+    whole = frame(0, 1, stream_id, bytes(16_000))
+    for start in range(0, len(whole), 250):
+        client.raw(whole[start : start + 250])
+        client.advance(0.5)
     assert client.answers[stream_id].reset is None
-    assert b"".join(pieces) == bytes(1000)
+    assert b"".join(pieces) == bytes(16_000)
     taker.answer()
     client.lose()

@@ -74,6 +74,37 @@ def test_what_came_before_an_error_is_given() -> None:
     assert layer.seen == [b"begun"]
 
 
+class Sealed:
+    """A layer that lets nothing be put in the place of its methods."""
+
+    __slots__ = ("transport",)
+
+    def __init__(self) -> None:
+        self.transport = Socket()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Never called here."""
+
+
+def test_what_does_not_take_it_is_left_alone() -> None:
+    seen: list[bytes] = []
+    reads = WholeReads(seen.append)
+    sealed = Sealed()
+    reads.attach(sealed)
+    assert sealed.dataReceived.__func__ is Sealed.dataReceived  # type: ignore[attr-defined]
+    reads.add(b"a")
+    reads.add(b"b")
+    assert seen == [b"a", b"b"]
+
+
+def test_something_beneath_that_goes_past_it() -> None:
+    layer = Layer()
+    beneath = layer.dataReceived  # as of a wrapper that has looked it up already
+    layer.reads.attach(layer)
+    beneath(b"abcdef")
+    assert layer.seen == [b"abc", b"def"]
+
+
 def test_what_is_no_layer_is_left_alone() -> None:
     pipe = Pipe()
     WholeReads(print).attach(pipe)

@@ -154,8 +154,7 @@ def test_5_4_1_the_last_word_names_the_last_stream() -> None:
     client.request()
     client.request()
     client.raw(frame(6, 0, 0, bytes(6)))
-    assert client.goaway is not None
-    assert client.goaway.last_stream_id == 3
+    assert [frame.last_stream_id for frame in client.goaways] == [3]
 
 
 def test_5_4_1_requests_are_told() -> None:
@@ -455,4 +454,20 @@ def test_a_defect_of_a_request_does_not_end_the_connection(
     assert client.settle().answers[stream_id].reset == 2
     assert len(logged_errors.flush(ZeroDivisionError)) == 1
     assert client.code is None
+    client.lose()
+
+
+@pytest.mark.parametrize(
+    "sizes", [[0], [100], [4096], [1 << 31], [0, 4096], [100, 100], [1 << 31, 100]]
+)
+def test_6_5_2_another_table_for_our_fields(sizes: list[int]) -> None:
+    client = Client(Echo())
+    client.request()
+    for size in sizes:
+        client.send(SettingsFrame(0, settings={1: size}))
+    client.decoder.max_allowed_table_size = sizes[-1]
+    for _ in range(2):
+        stream_id = client.request()
+        assert client.answers[stream_id].status == 200
+    assert client.connection.h2.encoder.header_table_size == min(4096, sizes[-1])
     client.lose()

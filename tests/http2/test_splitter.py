@@ -9,9 +9,10 @@ from hyperframe.frame import DataFrame, Frame, SettingsFrame
 
 from txmultipart.http2.errors import ConnectionBroken
 from txmultipart.http2.floods import Floods
-from txmultipart.http2.frames import PREFACE, Head, frame, parse_head
+from txmultipart.http2.frames import PREFACE, Head, Kind, frame, parse_head
 from txmultipart.http2.options import HTTP2Options
-from txmultipart.http2.splitter import Splitter, find_run, known_settings
+from txmultipart.http2.runs import find_run, find_updates
+from txmultipart.http2.splitter import Splitter, known_settings
 
 SETTINGS = SettingsFrame(0, {4: 1 << 20}).serialize()
 
@@ -39,8 +40,16 @@ class Notes:
         self.told.append(whole)
         self.told.append(None)
 
+    def windows_opened(self, added: dict[int, int]) -> None:
+        for stream_id, increment in added.items():
+            increment_of = increment.to_bytes(4, "big")
+            self.told += [frame(Kind.WINDOW_UPDATE, 0, stream_id, increment_of), None]
+
     def goaway(self, last_stream_id: int, error_code: int) -> None:
         self.told.append(("goaway", last_stream_id, error_code))
+
+    def priority_update(self, stream_id: int, value: bytes) -> None:
+        self.told.append(("priority", stream_id, value))
 
 
 def split(data: bytes, step: int = 1 << 20, **options: int) -> list[Any]:
@@ -69,6 +78,7 @@ MIX = b"".join(
         padded(1, b"", 0),
         frame(0xEE, 0, 3, b"unknown"),
         frame(7, 0, 0, b"\0\0\0\7\0\0\0\2debug"),
+        frame(0x10, 0, 0, b"\0\0\0\1u=1"),
         frame(6, 0, 0, b"12345678"),
         padded(1, b"", 9, "END_STREAM"),
         frame(0, 0, 9, b"for nobody"),
@@ -89,6 +99,7 @@ TOLD = [
     b"padded",
     ("data", 1, 0, False, 0),
     ("goaway", 7, 2),
+    ("priority", 1, b"u=1"),
     frame(6, 0, 0, b"12345678"),
     None,
     ("data", 1, 0, True, 9),
@@ -166,3 +177,32 @@ def test_heads_are_as_hyperframe_reads_them() -> None:
     ours = parse_head(raw)
     assert (ours.length, ours.kind, ours.stream_id) == (length, theirs.type, 0)
     assert parse_head(b"\0" * 5 + b"\xff" * 4).stream_id == (1 << 31) - 1
+
+
+# Updates of windows, in a row ---------------------------------------------------------
+
+
+def update(stream_id: int, increment: int, flags: int = 0) -> bytes:
+    payload = increment.to_bytes(4, "big")
+    return frame(Kind.WINDOW_UPDATE, flags, stream_id, payload)
+
+
+def test_updates_in_a_row_are_added_up() -> None:
+    data = b"x" + update(0, 5) + update(3, 7) + update(0, 1) + update(3, 1)[:-1]
+    assert find_updates(data, 1) == ({0: 6, 3: 7}, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(update(3, 0), id="nothing"),
+        pytest.param(update(3, 1 << 31), id="reserved-bit"),
+        pytest.param(update(3, (1 << 31) - 1), id="too-much-together"),
+        pytest.param(update(1 << 31 | 3, 1), id="reserved-bit-of-the-stream"),
+        pytest.param(update(3, 1, flags=1), id="flags"),
+        pytest.param(frame(Kind.PING, 0, 0, bytes(8)) + update(3, 1), id="ping"),
+    ],
+)
+def test_an_update_that_is_not_right_stands_by_itself(wrong: bytes) -> None:
+    data = update(3, 1) + update(0, 2) + wrong + update(3, 1)
+    assert find_updates(data, 0) == ({3: 1, 0: 2}, 2)

@@ -29,11 +29,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from txmultipart.http2.books import LARGEST_TABLE, own_code
+from txmultipart.http2.books import own_code, table_changed
+from txmultipart.http2.credit import Buffer
 from txmultipart.http2.errors import (
     ConnectionBroken,
     ConnectionTerminated,
-    MalformedRequest,
+    MalformedMessage,
     StreamReset,
 )
 from txmultipart.http2.fields import check_trailers
@@ -63,6 +64,10 @@ class Connection(Link):
     A subclass says what happens on an event of h2, and makes the streams.
     """
 
+    #: Whether the peer begins with the preface of section 3.4, and who it talks to.
+    preface = True
+    make_receiver: type[Receiver] = Receiver
+
     def __init__(
         self, h2: H2Connection, clock: IReactorTime, options: HTTP2Options
     ) -> None:
@@ -72,16 +77,19 @@ class Connection(Link):
         self.budget = Budget(options)
         self.h2 = h2
         self.floods = Floods(options, clock.seconds)
-        self.receiver = Receiver(h2, options, self.floods, self)
-        self._splitter = Splitter(self.receiver, options, self.floods)
+        self.receiver = self.make_receiver(h2, options, self.floods, self)
+        self._splitter = Splitter(
+            self.receiver, options, self.floods, preface=self.preface
+        )
         self._scheduler = Scheduler(h2, self, frame_sent=self.floods.data_sent)
         #: What is done about an event of h2; most need nothing.
         self.handlers: dict[type[Event], Any] = {
-            TrailersReceived: self._trailers_received,
-            ResetEvent: self._stream_reset,
+            TrailersReceived: self.trailers_received,
+            ResetEvent: self.stream_reset,
             WindowUpdated: self._window_updated,
             RemoteSettingsChanged: self.settings_changed,
         }
+        self._ahead: list[Buffer] = []
         self._busy = False
 
     # The transport ----------------------------------------------------------------
@@ -110,9 +118,8 @@ class Connection(Link):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
-        self.stage = Stage.CLOSED
         self.closed()
-        self._lose_streams(reason)
+        self.over(reason)
 
     # Output -----------------------------------------------------------------------
 
@@ -132,9 +139,14 @@ class Connection(Link):
         streams = [chosen] if chosen else list(self.streams.values())
         self._scheduler.window_opened(streams)
 
+    def send_ahead(self, data: list[Buffer]) -> None:
+        """Write this before what h2 has to say from now on."""
+        self._ahead += data
+
     def flush(self) -> None:
-        """Write what h2 has to say."""
-        self._write(self.h2.data_to_send())
+        """Write what there is to say."""
+        ahead, self._ahead = self._ahead, []
+        self._write(b"".join((*ahead, self.h2.data_to_send())))
 
     def _write(self, data: bytes) -> None:
         if data and self.stage is not Stage.CLOSED:
@@ -152,6 +164,15 @@ class Connection(Link):
         """The stream of this number, if it is open."""
         return self.streams.get(stream_id)
 
+    def is_open(self, stream: Stream) -> bool:
+        """Whether it is one of those that are open."""
+        return self.streams.get(stream.stream_id) is stream
+
+    def has_window(self, stream: Any) -> bool:
+        """Whether it could send, were it alone."""
+        in_books = self.h2.streams.get(stream.stream_id)
+        return in_books is not None and in_books.outbound_flow_control_window > 0
+
     def end_sent(self, stream: Stream) -> None:
         """All that a stream had to send was sent; its peer may still send."""
         raise NotImplementedError
@@ -165,7 +186,14 @@ class Connection(Link):
         """The peer wants no more streams; those that are open go on (section 6.8)."""
         if self.stage is Stage.OPEN:
             self.stage = Stage.LEAVING
-        self._leave_if_idle()
+        self.leave_if_idle()
+
+    def priority_changed(self, stream_id: int, value: bytes) -> None:
+        """The peer would have this answer earlier, or later: for who has answers."""
+
+    def reordered(self, stream: Stream) -> None:
+        """A stream has another priority."""
+        self._scheduler.reordered(stream)
 
     def give_credit(self, stream: Stream, size: int) -> None:
         """The peer may send so much more on a stream."""
@@ -181,23 +209,31 @@ class Connection(Link):
         self.pump()
 
     def reset(self, stream: Any, error: StreamReset) -> None:
-        """Reset a stream; its request is told a little later."""
-        if stream not in self.streams.values():
+        """Reset a stream, if it is open; who has to do with it is told a little later."""
+        if self.is_open(stream):
+            self.break_off(stream, error.error_code)
+            self.clock.callLater(0, stream.lost, Failure(error))
+
+    def break_off(self, stream: Any, error_code: int) -> None:
+        """Reset a stream, if it is open, and tell nobody but the peer."""
+        if not self.is_open(stream):
             return
         if not stream.is_over:
-            self.h2.reset_stream(stream.stream_id, error.error_code)
+            self.h2.reset_stream(stream.stream_id, error_code)
             self.receiver.was_reset(stream)
         self.forget(stream)
-        self.clock.callLater(0, stream.lost, Failure(error))
         self.pump()
 
     def forget(self, stream: Stream) -> None:
         """A stream is over."""
         self.streams.pop(stream.stream_id, None)
         stream.close()
-        self._leave_if_idle()
+        self.leave_if_idle()
 
-    def _lose_streams(self, reason: Failure) -> None:
+    def over(self, reason: Failure) -> None:
+        """Nothing more is said, and nothing heard: every stream is lost."""
+        self.stage = Stage.CLOSED
+        self._splitter.stop()
         streams = list(self.streams.values())
         self.streams.clear()
         for stream in streams:
@@ -214,23 +250,23 @@ class Connection(Link):
 
     def settings_changed(self, event: RemoteSettingsChanged) -> None:
         """The peer has other settings: its table, and the first window of streams."""
-        table = self.h2.remote_settings.header_table_size
         if SettingCodes.HEADER_TABLE_SIZE in event.changed_settings:
-            self.h2.encoder.header_table_size = min(table, LARGEST_TABLE)
+            table_changed(self.h2.encoder)
         self.window_opened(0)
 
     def _window_updated(self, event: WindowUpdated) -> None:
         self.window_opened(event.stream_id)
 
-    def _trailers_received(self, event: TrailersReceived) -> None:
+    def trailers_received(self, event: TrailersReceived) -> None:
+        """Fields have come that end a body."""
         stream = self.find(event.stream_id)
         if stream is None:
             return
         try:
             check_trailers(event.headers)
             if not stream.inbound.fits(0, True):
-                raise MalformedRequest("not the length it said")
-        except MalformedRequest as error:
+                raise MalformedMessage("not the length it said")
+        except MalformedMessage as error:
             stream.inbound.remote_ended = True
             self.floods.resets.take()
             self.reset(stream, StreamReset(error.error_code, str(error)))
@@ -238,18 +274,21 @@ class Connection(Link):
         stream.inbound.end()
         self.body_ended(stream)
 
-    def _stream_reset(self, event: ResetEvent) -> None:
+    def stream_reset(self, event: ResetEvent) -> None:
+        """One side has reset a stream."""
         self.floods.resets.take()
         stream = self.find(event.stream_id)
         if stream is not None:
             if not event.remote_reset:
                 self.receiver.was_reset(stream)
             self.forget(stream)
-            stream.lost(Failure(StreamReset(event.error_code)))
+            error = StreamReset(event.error_code, remote=event.remote_reset)
+            stream.lost(Failure(error))
 
     # The end ----------------------------------------------------------------------
 
-    def _leave_if_idle(self) -> None:
+    def leave_if_idle(self) -> None:
+        """Close, if that was all that there was to do."""
         if self.stage is Stage.LEAVING and not self.streams:
             self.fail(ErrorCodes.NO_ERROR)
 
@@ -273,4 +312,4 @@ class Connection(Link):
     def _close(self, error_code: int) -> None:
         self.stage = Stage.CLOSED
         self.close()
-        self._lose_streams(Failure(ConnectionTerminated(error_code)))
+        self.over(Failure(ConnectionTerminated(error_code)))

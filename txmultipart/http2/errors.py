@@ -14,7 +14,13 @@ class HTTP2Error(Exception):
 
 
 class StreamReset(HTTP2Error):
-    """One stream was reset, by either side; its connection lives."""
+    """One stream was reset; its connection lives. ``remote``: the peer did it."""
+
+    def __init__(
+        self, error_code: int, message: str = "", *, remote: bool = False
+    ) -> None:
+        super().__init__(error_code, message)
+        self.remote = remote
 
 
 class ConnectionTerminated(HTTP2Error):
@@ -25,11 +31,15 @@ class ConnectionBroken(HTTP2Error):
     """The peer broke a rule that costs it the connection."""
 
 
-class MalformedRequest(HTTP2Error):
-    """The fields of a request break a rule: that costs its stream (section 8.1.1)."""
+class MalformedMessage(HTTP2Error):
+    """The fields of a message break a rule: that costs its stream (section 8.1.1)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(ErrorCodes.PROTOCOL_ERROR, message)
+
+
+class UnsendableFields(ValueError):
+    """A request has fields that cannot be sent; nothing of it was, and no harm done."""
 
 
 def _name(error_code: int) -> str:

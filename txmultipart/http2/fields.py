@@ -9,27 +9,27 @@ wrong place is the end of one thing and the beginning of another.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import NamedTuple
 
-from txmultipart.http2.errors import MalformedRequest
+from txmultipart.http2.errors import MalformedMessage
 
 Field = tuple[bytes, bytes]
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 # No blanks around it, and nothing that ends a line (section 8.2.1).
-_VALUE = re.compile(
+VALUE = re.compile(
     rb"(?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?"
 )
-_PATH = re.compile(rb"/[\x21\x22\x24-\x7e\x80-\xff]*|\*")
-_AUTHORITY = re.compile(
+PATH = re.compile(rb"/[\x21\x22\x24-\x7e\x80-\xff]*|\*")
+AUTHORITY = re.compile(
     rb"(?:[0-9A-Za-z._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?"
 )
 _LENGTH = re.compile(rb"[0-9]{1,19}")
 
 _PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path"))
-_OF_CONNECTION = frozenset(
+OF_CONNECTION = frozenset(
     (
         b"connection",
         b"keep-alive",
@@ -39,7 +39,7 @@ _OF_CONNECTION = frozenset(
     )
 )
 #: Answers that have no body (RFC 9110 section 6.4.1).
-_NO_BODY = frozenset((b"204", b"304"))
+NO_BODY = frozenset((b"204", b"304"))
 
 
 class RequestHead(NamedTuple):
@@ -52,55 +52,55 @@ class RequestHead(NamedTuple):
 
 
 def request_head(fields: Iterable[Field], *, ended: bool) -> RequestHead:
-    """Take apart what stands in a HEADERS frame; ``MalformedRequest`` if it is wrong."""
-    pseudo, regular = _split(list(fields))
+    """Take apart what stands in a HEADERS frame; ``MalformedMessage`` if it is wrong."""
+    pseudo, regular = split(fields, _PSEUDO)
     method, target = _target(pseudo)
-    length = _length(regular, ended=ended)
+    length = content_length(regular, ended=ended)
     return RequestHead(method, target, _like_http1(pseudo, regular), length)
 
 
 def check_trailers(fields: Iterable[Field]) -> None:
-    """``MalformedRequest`` if these cannot follow a body (section 8.1)."""
-    pseudo, _ = _split(list(fields))
-    if pseudo:
-        raise MalformedRequest("pseudo-fields in trailers")
+    """``MalformedMessage`` if these cannot follow a body (section 8.1)."""
+    split(fields, frozenset())
 
 
-def _split(fields: list[Field]) -> tuple[dict[bytes, bytes], list[Field]]:
+def split(
+    fields: Iterable[Field], known: Set[bytes]
+) -> tuple[dict[bytes, bytes], list[Field]]:
     """Pseudo-fields and others (section 8.3), every one in order."""
     pseudo: dict[bytes, bytes] = {}
     regular: list[Field] = []
     for name, value in fields:
-        if not _VALUE.fullmatch(value):
-            raise MalformedRequest("a field has a value that it cannot have")
+        if not VALUE.fullmatch(value):
+            raise MalformedMessage("a field has a value that it cannot have")
         if not name.startswith(b":"):
             regular.append((_name(name, value), value))
-        elif name in _PSEUDO and name not in pseudo and not regular:
+        elif name in known and name not in pseudo and not regular:
             pseudo[name] = value
         else:
-            raise MalformedRequest("a pseudo-field unknown, twice, or too late")
+            raise MalformedMessage("a pseudo-field unknown, twice, or too late")
     return pseudo, regular
 
 
 def _name(name: bytes, value: bytes) -> bytes:
     if not _NAME.fullmatch(name):
-        raise MalformedRequest("a field has a name that it cannot have")
+        raise MalformedMessage("a field has a name that it cannot have")
     # Section 8.2.2
-    if name in _OF_CONNECTION or (name == b"te" and value.lower() != b"trailers"):
-        raise MalformedRequest("a field that is for HTTP/1.1 connections")
+    if name in OF_CONNECTION or (name == b"te" and value.lower() != b"trailers"):
+        raise MalformedMessage("a field that is for HTTP/1.1 connections")
     return name
 
 
 def _target(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes]:
     """Method and target (sections 8.3.1 and 8.5)."""
     method, authority = pseudo.get(b":method", b""), pseudo.get(b":authority")
-    if not _TOKEN.fullmatch(method):
-        raise MalformedRequest("no method")
-    if authority is not None and not _AUTHORITY.fullmatch(authority):
-        raise MalformedRequest("an authority that is none")
+    if not TOKEN.fullmatch(method):
+        raise MalformedMessage("no method")
+    if authority is not None and not AUTHORITY.fullmatch(authority):
+        raise MalformedMessage("an authority that is none")
     if method == b"CONNECT":
         if authority is None or len(pseudo) != 2:
-            raise MalformedRequest("CONNECT takes an authority and nothing else")
+            raise MalformedMessage("CONNECT takes an authority and nothing else")
         return method, authority
     return method, _path(pseudo, method)
 
@@ -108,22 +108,22 @@ def _target(pseudo: dict[bytes, bytes]) -> tuple[bytes, bytes]:
 def _path(pseudo: dict[bytes, bytes], method: bytes) -> bytes:
     path = pseudo.get(b":path", b"")
     if pseudo.get(b":scheme", b"").lower() not in (b"http", b"https"):
-        raise MalformedRequest("no scheme of HTTP")
-    if not _PATH.fullmatch(path) or (path == b"*" and method != b"OPTIONS"):
-        raise MalformedRequest("no path")
+        raise MalformedMessage("no scheme of HTTP")
+    if not PATH.fullmatch(path) or (path == b"*" and method != b"OPTIONS"):
+        raise MalformedMessage("no path")
     return path
 
 
-def _length(fields: list[Field], *, ended: bool) -> int | None:
+def content_length(fields: list[Field], *, ended: bool) -> int | None:
     """How long the body is, None if nobody said (section 8.1.1)."""
     values = {value for name, value in fields if name == b"content-length"}
     if not values:
         return 0 if ended else None
     (value, *others) = values
     if others or not _LENGTH.fullmatch(value):
-        raise MalformedRequest("a length that is none")
+        raise MalformedMessage("a length that is none")
     if ended and int(value):
-        raise MalformedRequest("a length, and no body")
+        raise MalformedMessage("a length, and no body")
     return int(value)
 
 
@@ -134,8 +134,8 @@ def _like_http1(pseudo: dict[bytes, bytes], fields: list[Field]) -> list[Field]:
     authority = pseudo.get(b":authority")
     if authority is not None:
         hosts.add(authority)
-    if len(hosts) > 1 or not all(map(_AUTHORITY.fullmatch, hosts)):
-        raise MalformedRequest("not one host")
+    if len(hosts) > 1 or not all(map(AUTHORITY.fullmatch, hosts)):
+        raise MalformedMessage("not one host")
     rest = [field for field in fields if field[0] not in (b"cookie", b"host")]
     crumbs = [(b"cookie", b"; ".join(cookies))] if cookies else []
     return [(b"host", host) for host in hosts] + rest + crumbs
@@ -155,9 +155,9 @@ def answer_head(status: bytes, fields: Iterable[Field]) -> list[Field]:
     head = [(b":status", status)]
     for name, value in fields:
         name, value = name.lower(), value.strip(b" \t")
-        if name in _OF_CONNECTION:
+        if name in OF_CONNECTION:
             continue
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        if not _NAME.fullmatch(name) or not VALUE.fullmatch(value):
             raise ValueError(f"a field of the answer cannot be sent: {name!r}")
         head.append((name, value))
     return head
@@ -166,4 +166,4 @@ def answer_head(status: bytes, fields: Iterable[Field]) -> list[Field]:
 def has_no_body(method: bytes, head: list[Field]) -> bool:
     """Whether this is all of the answer."""
     empty = (b"content-length", b"0") in head
-    return method == b"HEAD" or head[0][1] in _NO_BODY or empty
+    return method == b"HEAD" or head[0][1] in NO_BODY or empty

@@ -4,11 +4,13 @@
 
     counted                               allowed
     all bytes, 64 at least for a frame    8 times the useful ones, and 8 MiB
-    PING, SETTINGS, PRIORITY              a bucket each
+    PING, SETTINGS, PRIORITY and          a bucket each
+    PRIORITY_UPDATE
     DATA and header frames without bytes  a bucket
     resets, whoever sent them             a bucket
     refused streams                       a bucket
     WINDOW_UPDATE                         2 for each stream, 20 for each DATA frame sent
+                                          and one for each 512 bytes in it
 
 A bucket holds its number and is filled again at so many a second. Useful are the
 bytes of bodies, both ways, and of header blocks, and each request.
@@ -70,6 +72,7 @@ class Floods:
             Kind.PING: bucket(options.max_pings),
             Kind.SETTINGS: bucket(options.max_settings_frames),
             Kind.PRIORITY: bucket(options.max_priorities),
+            Kind.PRIORITY_UPDATE: bucket(options.max_priorities),
         }
         self._updates = options.max_window_updates
         self._total = self._useful = 0
@@ -90,14 +93,14 @@ class Floods:
 
     def data_sent(self, size: int) -> None:
         """So may the windows that it took from: what answers us is of use."""
-        self._updates += 20
+        self._updates += 20 + (size >> 9)
         self._useful += size
 
     def frame(self, head: Head) -> None:
         """A frame begins."""
         self.frames(1, head.length)
         if head.kind == Kind.WINDOW_UPDATE:
-            self._window_update()
+            self._window_updates(1)
         elif head.kind in self._kinds:
             self._kinds[head.kind].take()
         elif head.kind in (Kind.HEADERS, Kind.CONTINUATION):
@@ -115,8 +118,13 @@ class Floods:
         if not size and not end:
             self._empty.take()
 
-    def _window_update(self) -> None:
-        self._updates -= 1
+    def updates(self, count: int) -> None:
+        """So many WINDOW_UPDATE frames."""
+        self.frames(count, 4 * count)
+        self._window_updates(count)
+
+    def _window_updates(self, count: int) -> None:
+        self._updates -= count
         if self._updates < 0:
             raise calm("too many updates of windows")
 

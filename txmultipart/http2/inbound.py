@@ -1,4 +1,4 @@
-"""Inbound: the body of one request on its way in, at the pace of who takes it.
+"""Inbound: the body of a request or an answer on its way in, at its taker's pace.
 
 ::
 
@@ -27,8 +27,15 @@ from enum import Enum
 
 from txmultipart.http2.window import StreamWindow
 
+#: Before there is a head, not even an empty body has the right length.
+NO_HEAD_YET = -1
+
 #: Small pieces that have to wait are joined up to this size.
 _LUMP = 4096
+
+#: Credit is given back when so much of the window was taken, an eighth. Of what is under
+#: that nothing moves before the next burst: with a half, half of each round trip is lost.
+_PART = 8
 
 
 class Flow(Enum):
@@ -58,6 +65,8 @@ class Inbound:
         self.state = Flow.RUNNING
         #: Whether the peer has said its last word, though not all may be here yet.
         self.remote_ended = False
+        #: Whether the peer has all that it needs to send it.
+        self.is_due = True
         #: Bytes that were announced by the headers of their frames.
         self.announced = 0
         #: Bytes that are here.
@@ -77,13 +86,17 @@ class Inbound:
         total = self.announced + size
         return total == self._length if end else total <= self._length
 
+    def expect(self, length: int | None) -> None:
+        """The head is here: so much is to come, None if it does not say."""
+        self._length = length
+
     def announce(self, size: int, end: bool, pad: int | None) -> None:
         """A frame with so many bytes, and perhaps a pad, begins."""
         self.announced += size
         self.remote_ended = self.remote_ended or end
         if pad is not None:
             self._window.consumed(pad + 1)  # nobody has to take it
-            self._credit(2)
+            self._credit()
 
     def arrived(self, data: bytes) -> None:
         """Some bytes are here."""
@@ -91,7 +104,7 @@ class Inbound:
         if self.state in (Flow.RUNNING, Flow.PAUSED):
             self._hold(data)
             self._pass_on()
-            self._credit(2)
+            self._credit()
 
     def end(self) -> None:
         """The last byte was here."""
@@ -108,8 +121,7 @@ class Inbound:
         if self.state is Flow.PAUSED:
             self.state = Flow.RUNNING
             self._pass_on()
-            # More readily than above: the peer may have stopped meanwhile.
-            self._credit(4)
+            self._credit()
 
     def drop(self) -> None:
         """Nobody will take any of it."""
@@ -123,11 +135,15 @@ class Inbound:
         self.remote_ended = True
         self._window.close()
 
+    def shrink(self) -> None:
+        """Whoever takes it has not done so for long: let others have the window."""
+        self._window.shrink()
+
     @property
     def waits_for_peer(self) -> bool:
         """Whether it is up to the peer that this goes on."""
         # A frame that ends the stream may have come in part.
-        return self.state is Flow.RUNNING and not self._ended
+        return self.state is Flow.RUNNING and not self._ended and self.is_due
 
     def _pass_on(self) -> None:
         if self._passing:
@@ -140,6 +156,7 @@ class Inbound:
             self._passing = False
         if self._ended and self.state is Flow.RUNNING:
             self.state = Flow.OVER
+            self._window.close()
             self._deliver_end()
 
     def _hold(self, data: bytes) -> None:
@@ -155,9 +172,9 @@ class Inbound:
         self._deliver(data)
         self._window.consumed(len(data))
 
-    def _credit(self, part: int) -> None:
+    def _credit(self) -> None:
         # Who paused while it took the last piece may hold that still.
         if self.state is Flow.RUNNING and not self.remote_ended and not self._passing:
-            lump = self._window.due(part=part)
+            lump = self._window.due(part=_PART)
             if lump:
                 self._give_credit(lump)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
@@ -42,6 +43,9 @@ class Link(Protocol):
 
     def connectionMade(self) -> None:
         """There is a transport: be its producer."""
+        # What is live must not wait for the peer to acknowledge what went before.
+        with suppress(AttributeError):  # some transports are not of TCP
+            self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
 
     def pauseProducing(self) -> None:

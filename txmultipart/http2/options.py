@@ -28,6 +28,11 @@ class HTTP2Options:
     #: can make us hold. Windows do not grow beyond it, and all first ones fit.
     windows_together: int = 32 * MiB
 
+    #: The same for all connections of a site, each of which could have the sum above.
+    #: When so much is promised, windows do not grow, and requests with bodies are
+    #: refused in a way that lets the peer try again.
+    windows_of_site: int = 256 * MiB
+
     #: The connection's own window, given back on receipt: it bounds nothing but
     #: what is under way, so that no stalled stream delays another.
     connection_window: int = 16 * MiB
@@ -48,7 +53,7 @@ class HTTP2Options:
     max_settings: int = 32
 
     #: What a stream may send before it is the next one's turn, and at most in one
-    #: frame; and what is written to the transport at once.
+    #: frame, whatever its priority; and what is written to the transport at once.
     quantum: int = 64 * KiB
     batch: int = 64 * KiB
 
@@ -72,6 +77,27 @@ class HTTP2Options:
 
     #: Until the preface and the first SETTINGS are there.
     preface_time: float = 10.0
+
+    #: From a peer's first SETTINGS until it has agreed to ours (section 6.5.3).
+    settings_time: float = 10.0
+
+    #: From the first byte of a request's fields to the last: nobody types them.
+    header_time: float = 10.0
+
+    #: Bytes a second that a body has to come at, and an answer to be taken at, in the
+    #: long run: no line is so slow. For as long as the site's timeout either may come
+    #: to nothing, and every byte adds to that time, but not without end: so a byte now
+    #: and then is not enough. All bodies of a connection together have to reach it, and
+    #: as long as they do none is too slow. Where the site has no timeout it is not asked.
+    least_rate: int = 500
+
+    #: Requests on one connection, all in all. It is then closed in peace, and the peer
+    #: makes a new one: so load spreads, and what a connection has piled up is let go.
+    most_requests: int = 10_000
+
+    #: Between our word that we leave and our last word, if the peer does not answer the
+    #: first: requests on their way have arrived by then (section 6.8).
+    farewell_time: float = 2.0
 
     #: Between an early answer and the reset that ends the upload: some clients
     #: throw away an answer that a reset follows closely.

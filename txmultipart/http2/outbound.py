@@ -10,8 +10,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from txmultipart.http2.fields import Field
 
 
 class Outbound:
@@ -32,8 +34,12 @@ class Outbound:
         self.size = 0
         #: Bytes that were taken.
         self.sent = 0
+        #: The number of the last frame that it had a part in, on its connection.
+        self.turn = 0
         #: No more bytes will come.
         self.ended = False
+        #: What is said after the last byte, in HEADERS of its own (section 8.1).
+        self.trailers: Sequence[Field] = ()
         #: Nothing goes out any more.
         self.closed = False
         self.producer: Any = None
@@ -54,10 +60,10 @@ class Outbound:
         self._ready()
         self._hold_back()
 
-    def end(self) -> None:
-        """That was all."""
+    def end(self, trailers: Sequence[Field] = ()) -> None:
+        """That was all; ``trailers`` are as ``outgoing.trailer_fields`` gives them."""
         if not self.ended and not self.closed:
-            self.ended = True
+            self.ended, self.trailers = True, trailers
             self._ready()
 
     def close(self) -> None:
@@ -71,7 +77,7 @@ class Outbound:
         """Whether nothing is left but to say that this was all."""
         return self.ended and not self.size and not self.closed
 
-    def take(self, limit: int) -> bytes:
+    def take(self, limit: int) -> bytes | memoryview:
         """At most ``limit`` bytes of what waits."""
         pieces, left = [], min(limit, self.size)
         self.size -= left
@@ -81,11 +87,10 @@ class Outbound:
             left -= len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _take_from_first(self, limit: int) -> bytes:
-        # By an offset: to cut the front off a large chunk again and again would
-        # copy all of it each time.
+    def _take_from_first(self, limit: int) -> memoryview:
+        # By an offset, and not copied: a large chunk is taken in many pieces.
         first, start = self._chunks[0], self._offset
-        piece = first[start : start + limit]
+        piece = memoryview(first)[start : start + limit]
         self._offset = start + len(piece)
         if self._offset == len(first):
             self._chunks.popleft()

@@ -8,6 +8,7 @@
     kinds for streams, or for none, are on such          6        PROTOCOL_ERROR
     the first frame is SETTINGS                          3.4      PROTOCOL_ERROR
     nothing interrupts a header block                    4.3      PROTOCOL_ERROR
+    nobody pushes                                        8.4      PROTOCOL_ERROR
     settings, header blocks and their pieces are few     10.5     ENHANCE_YOUR_CALM
 """
 
@@ -44,6 +45,7 @@ _SHAPES: dict[int, Shape] = {
     Kind.GOAWAY: Shape(on_stream=False),
     Kind.WINDOW_UPDATE: Shape(4, on_stream=None),
     Kind.CONTINUATION: Shape(),
+    Kind.PRIORITY_UPDATE: Shape(on_stream=False),
 }
 _ANY_SHAPE = Shape(on_stream=None)
 
@@ -61,14 +63,17 @@ class FrameRules:
 
     def check(self, head: Head) -> None:
         """Raise ``ConnectionBroken`` if a frame may not begin like this."""
+        # First, since what is no frame at all looks like a long one.
+        self._check_order(head)
         if head.length > self._options.max_frame:
             raise frame_size_error("a frame is too long")
-        self._check_order(head)
         _check_shape(head)
         if head.kind == Kind.SETTINGS:
             self._check_settings(head)
         elif head.kind in (Kind.HEADERS, Kind.CONTINUATION):
             self._check_block(head)
+        elif head.kind == Kind.PUSH_PROMISE:
+            raise protocol_error("a push: clients cannot, servers were told not to")
 
     def _check_order(self, head: Head) -> None:
         if not self.greeted and (head.kind != Kind.SETTINGS or head.flags & ACK):

@@ -7,18 +7,19 @@
     outside the line  when it has nothing, or no window: nobody asks it again before
                       a write, a WINDOW_UPDATE or SETTINGS brings it back
 
-The first in the line sends up to a quantum, and goes to its end if more is left.
+Whose turn it is (``Lines``) sends up to a quantum, and waits again if more is left.
 While the transport is full nobody sends. What was sent is written in batches.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from h2.connection import H2Connection
 
+from txmultipart.http2.credit import Buffer, make_credit
+from txmultipart.http2.lines import Lines
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.outbound import Outbound
 
@@ -40,8 +41,12 @@ class Way(Protocol):
     options: HTTP2Options
     blocked: bool
 
+    def send_ahead(self, data: list[Buffer]) -> None:
+        """Write this before what h2 has ready from now on."""
+        ...
+
     def flush(self) -> None:
-        """Write what h2 has ready."""
+        """Write both."""
         ...
 
 
@@ -59,23 +64,28 @@ class Scheduler:
         frame_sent: Callable[[int], None],
     ) -> None:
         self._h2 = h2
+        self._credit = make_credit(h2)
         self._way = way
         self._quantum, self._batch = way.options.quantum, way.options.batch
         self._frame_sent = frame_sent
-        self._line: deque[Sender] = deque()
+        self._waiting: Lines[Sender] = Lines()
         self._unflushed = 0
+        self._frames = 0
         self._running = False
 
     def ready(self, stream: Sender) -> None:
         """It has something to send."""
-        if stream not in self._line:
-            self._line.append(stream)
+        self._waiting.add(stream)
+
+    def reordered(self, stream: Sender) -> None:
+        """It has another priority now."""
+        self._waiting.moved(stream)
 
     def window_opened(self, streams: Iterable[Sender]) -> None:
-        """Some of these may send again."""
-        for stream in streams:
-            if stream.outbound.size or stream.outbound.over:
-                self.ready(stream)
+        """Some of these may send again; who has sent last is the last."""
+        waiting = [s for s in streams if s.outbound.size or s.outbound.over]
+        for stream in sorted(waiting, key=lambda s: s.outbound.turn):
+            self.ready(stream)
 
     def run(self) -> None:
         """Let everybody send what can be sent."""
@@ -83,41 +93,56 @@ class Scheduler:
             return  # somebody who sends has written; the loop below goes on
         self._running = True
         try:
-            while self._line and not self._way.blocked:
-                self._turn(self._line.popleft())
+            while self._waiting and not self._way.blocked:
+                self._turn(self._waiting.next())
         finally:
             self._running = False
         self._write()
 
     def _turn(self, stream: Sender) -> None:
         outbound, quota = stream.outbound, self._quantum
-        while outbound.size and quota > 0 and not self._way.blocked:
-            room = min(self._room(stream), quota)
-            if room <= 0:  # below zero, after a change of settings (section 6.9.2)
-                break
-            quota -= self._send(stream, outbound.take(room))
+        window = self._window(stream) if outbound.size else 0
+        while outbound.size and quota > 0 < window and not self._way.blocked:
+            sent = self._send(stream, outbound.take(min(window, quota)))
+            quota, window = quota - sent, window - sent
         if outbound.over:
-            # Takes no window (section 6.9.1).
-            self._h2.end_stream(stream.stream_id)
-            self._ended(stream)
+            self._end(stream)
         elif outbound.size and (quota <= 0 or self._way.blocked):
-            self.ready(stream)
+            self._waiting.add(stream, again=True)
         outbound.drained()
 
-    def _room(self, stream: Sender) -> int:
-        window = self._h2.local_flow_control_window(stream.stream_id)
-        return min(window, self._h2.max_outbound_frame_size)
+    def _window(self, stream: Sender) -> int:
+        # It may be below zero, after a change of settings (section 6.9.2).
+        return self._h2.local_flow_control_window(stream.stream_id)
 
-    def _send(self, stream: Sender, data: bytes) -> int:
-        last = stream.outbound.over
-        self._h2.send_data(stream.stream_id, data, end_stream=last)
-        self._frame_sent(len(data))
+    def _end(self, stream: Sender) -> None:
+        # Neither takes any window (section 6.9.1).
+        trailers = stream.outbound.trailers
+        if trailers:
+            self._h2.send_headers(stream.stream_id, trailers, end_stream=True)
+        else:
+            self._h2.end_stream(stream.stream_id)
+        self._ended(stream)
+
+    def _send(self, stream: Sender, data: Buffer) -> int:
+        size, longest = len(data), self._h2.max_outbound_frame_size
+        pieces = [data[at : at + longest] for at in range(0, size, longest)]
+        last = stream.outbound.over and not stream.outbound.trailers
+        ahead = self._credit.send(stream.stream_id, pieces, end=last)
+        self._way.send_ahead(ahead)
+        self._sent(stream, pieces)
         if last:
             self._ended(stream)
-        self._unflushed += len(data)
+        self._unflushed += size
         if self._unflushed >= self._batch:
             self._write()
-        return len(data)
+        return size
+
+    def _sent(self, stream: Sender, pieces: list[Buffer]) -> None:
+        self._frames += len(pieces)
+        stream.outbound.turn = self._frames
+        for piece in pieces:
+            self._frame_sent(len(piece))
 
     def _ended(self, stream: Sender) -> None:
         stream.outbound.close()

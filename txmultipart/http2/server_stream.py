@@ -9,25 +9,37 @@ transport: ``request.transport.pauseProducing()`` holds back this body and no ot
     writeHeaders                    HEADERS; those of an answer without a body wait
                                     for its end
     write                           DATA, in turn
+    send_trailers, before the end   HEADERS once more, after the body
     requestDone                     END_STREAM
     loseConnection before that      RST_STREAM: a part must not pass for the whole
+
+An answer that is longer or shorter than its Content-Length ends with RST_STREAM too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from h2.errors import ErrorCodes
 from twisted.internet.interfaces import IConsumer, ITransport
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txmultipart.http2.answer_length import AnswerLength, without_length
 from txmultipart.http2.errors import StreamReset
 from txmultipart.http2.fields import Field, RequestHead, answer_head, has_no_body
+from txmultipart.http2.outgoing import trailer_fields
+from txmultipart.http2.patience import Stopwatch
+from txmultipart.http2.priority import SILENT, Priority, parse_priority
 from txmultipart.http2.stream import Owner, Stream
 
 VERSION = b"HTTP/2"
+
+_ANY_LENGTH = AnswerLength(())
+
+_log = Logger()
 
 
 class Front(NamedTuple):
@@ -53,10 +65,18 @@ class ServerStream(Stream):
         self.site, self.factory = front.site, front.factory
         self.transport = self
         self.request: Any = None
+        #: Whose answer comes first; a client may change it at any time.
+        self.priority = _priority(head)
+        #: Runs while somebody here holds the body back.
+        self.held_back = Stopwatch(owner.clock.seconds)
+        #: What came after the body of the request.
+        self.trailers: Sequence[Field] = ()
         self._head = head
         self._front = front
         self._begun = False  # to answer
         self._unsent: list[Field] | None = None
+        self._length = _ANY_LENGTH
+        self._answer_trailers: Sequence[Field] = ()
 
     # The connection calls these ---------------------------------------------------
 
@@ -103,7 +123,10 @@ class ServerStream(Stream):
         self, code: bytes, raw: Iterable[tuple[bytes, list[bytes]]]
     ) -> None:
         head = answer_head(code, ((name, v) for name, vs in raw for v in vs))
+        self._length = AnswerLength(head)
         self._begun = True
+        if code == b"204":
+            head = without_length(head)
         if has_no_body(self._head.method, head):
             self._unsent = head
         else:
@@ -115,21 +138,42 @@ class ServerStream(Stream):
 
     def write(self, data: bytes) -> None:
         """Some bytes of its body."""
-        if self._begun and self._unsent is None:
+        if not self._begun or self.outbound.closed:
+            return
+        if not self._length.takes(len(data)):
+            self._break_off_wrong("too long")
+        elif self._unsent is None:
             self.outbound.write(data)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """The same."""
         self.write(b"".join(data))
 
+    def send_trailers(self, fields: Iterable[Field]) -> None:
+        """Let ``fields`` follow the body; ``ValueError`` if they cannot be sent.
+
+        To be called before ``requestDone``. An answer that has no body has no
+        trailers either (RFC 9110 section 6.5).
+        """
+        self._answer_trailers = trailer_fields(fields)
+
     def requestDone(self, request: Any) -> None:
         """The answer is complete, and nobody takes what is left of the body."""
         self.request = None
         self.inbound.drop()
-        if self._unsent is None:
-            self.outbound.end()
-        elif not self.outbound.closed:
+        if self.outbound.closed:
+            return
+        if self._unsent is not None:
             self._owner.send_head(self, self._unsent, end=True)
+        elif self._length.is_whole:
+            self.outbound.end(self._answer_trailers)
+        else:
+            self._break_off_wrong("too short")
+
+    def _break_off_wrong(self, how: str) -> None:
+        # RFC 9113 section 8.1.1; the application is wrong, and the peer must know.
+        _log.warn("an answer is {how} for its Content-Length", how=how)
+        self._break_off(ErrorCodes.INTERNAL_ERROR)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Hold ``producer`` back when it is quicker than the peer."""
@@ -147,6 +191,21 @@ class ServerStream(Stream):
         """The same, since nothing of a stream waits that must be sent first."""
         self._break_off(ErrorCodes.INTERNAL_ERROR)
 
+    def pauseProducing(self) -> None:
+        """Let no more of the body come."""
+        self.held_back.start()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Let it come."""
+        self.held_back.stop()
+        super().resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Nobody wants the rest of the body."""
+        self.held_back.start()
+        super().stopProducing()
+
     def setTimeout(self, seconds: float | None) -> None:
         """Of a stream's time the connection takes care."""
 
@@ -156,3 +215,8 @@ class ServerStream(Stream):
         if self._may_begin:
             self._owner.send_head(self, [(b":status", b"400")], end=True)
         self.lost(Failure(StreamReset(ErrorCodes.NO_ERROR, "no form")))
+
+
+def _priority(head: RequestHead) -> Priority:
+    said = [value for name, value in head.fields if name == b"priority"]
+    return parse_priority(b",".join(said)) if said else SILENT

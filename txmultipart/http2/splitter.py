@@ -8,7 +8,7 @@ size that was agreed on, and handed on alone. DATA is not collected at all.
 ::
 
     state    what comes next                    and then
-    PREFACE  the 24 bytes of section 3.4        HEAD
+    PREFACE  a client's 24 bytes (section 3.4)  HEAD
     HEAD     nine bytes                         by the kind of frame, see below
     PAD      the length of a DATA frame's pad   BODY
     BODY     bytes of a body, passed on         PADDING or HEAD
@@ -19,6 +19,7 @@ size that was agreed on, and handed on alone. DATA is not collected at all.
     kind                state
     DATA                PAD if it is padded, else BODY
     GOAWAY              WHOLE, but not for h2, which would end everything
+    PRIORITY_UPDATE     WHOLE, but not for h2, which does not know it; SKIP if long
     any other of ours   WHOLE
     unknown             SKIP
 
@@ -36,6 +37,7 @@ from txmultipart.http2.frames import (
     HEADER,
     PADDED,
     PREFACE,
+    STREAM_MASK,
     Head,
     Kind,
     frame,
@@ -48,9 +50,12 @@ from txmultipart.http2.rules import (
     frame_size_error,
     protocol_error,
 )
+from txmultipart.http2.runs import UPDATE_SIZE, find_run, find_updates
 
 #: The settings that h2 knows. It keeps every other one for ever.
 _KNOWN_SETTINGS = frozenset(n.to_bytes(2, "big") for n in (1, 2, 3, 4, 5, 6, 8))
+
+_LONGEST_HINT = 1024
 
 
 class Handler(Protocol):
@@ -72,32 +77,59 @@ class Handler(Protocol):
         """Any other frame, with its header."""
         ...
 
+    def windows_opened(self, added: dict[int, int]) -> None:
+        """WINDOW_UPDATE frames: what they add to each window, by stream."""
+        ...
+
     def goaway(self, last_stream_id: int, error_code: int) -> None:
         """The peer wants no more streams."""
+        ...
+
+    def priority_update(self, stream_id: int, value: bytes) -> None:
+        """The peer has another wish about the order of answers."""
         ...
 
 
 class Splitter:
     """The bytes of one connection, one frame after the other, to ``handler``."""
 
-    def __init__(self, handler: Handler, options: HTTP2Options, floods: Floods) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        options: HTTP2Options,
+        floods: Floods,
+        *,
+        preface: bool = True,
+    ) -> None:
         self._handler = handler
         self._rules = FrameRules(options)
         self._longest = options.max_frame
         self._floods = floods
-        self._step = self._preface
+        self._step = self._preface if preface else self._header
         self._part = b""  # of the preface or of a frame header
         self._head = Head(0, 0, 0, 0)
         self._left = 0  # bytes of this frame until the next state
         self._pad = 0
         self._target: Any = None
         self._whole = bytearray()
+        self._blocks = 0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Hand nothing more on, not even from the bytes that are being looked at."""
+        self._stopped = True
+
+    @property
+    def open_block(self) -> int:
+        """The number of the header block that has begun and not ended; 0: none."""
+        collects = self._head.kind in (Kind.HEADERS, Kind.CONTINUATION) and self._whole
+        return self._blocks if self._rules.block or collects else 0
 
     def receive(self, data: bytes) -> None:
         """Some bytes have come. Raises ``ConnectionBroken`` when they break a rule."""
         self._floods.received(len(data))
         place, size = 0, len(data)
-        while place < size:
+        while place < size and not self._stopped:
             place = self._step(data, place)
         self._floods.check()
 
@@ -170,9 +202,10 @@ class Splitter:
         self._rules.check(head)
         self._floods.frame(head)
         self._head, self._left = head, head.length
+        self._blocks += head.kind == Kind.HEADERS
         if head.kind == Kind.DATA:
             self._begin_data()
-        elif head.kind > Kind.CONTINUATION:
+        elif head.kind > Kind.CONTINUATION and not _is_hint(head):
             self._step = self._skip if head.length else self._header
         else:
             self._whole = bytearray(frame_header(head))
@@ -214,9 +247,15 @@ class Splitter:
             self._handler.data_end(target)
 
     def _run(self, data: bytes, place: int) -> int:
-        """Hand on whole DATA frames as one; where they end, 0 if there are not two."""
+        """Hand on whole frames of one kind as one; where they end, or 0."""
+        kind = data[place + 3]
         if self._rules.block or not self._rules.greeted:
             return 0
+        if kind == Kind.DATA:
+            return self._data_run(data, place)
+        return self._update_run(data, place) if kind == Kind.WINDOW_UPDATE else 0
+
+    def _data_run(self, data: bytes, place: int) -> int:
         stream_id, pieces, end = find_run(data, place, self._longest)
         if len(pieces) < 2:
             return 0
@@ -228,6 +267,15 @@ class Splitter:
             self._handler.data_body(target, joined)
         return end
 
+    # WINDOW_UPDATE ----------------------------------------------------------------
+
+    def _update_run(self, data: bytes, place: int) -> int:
+        added, count = find_updates(data, place)
+        if count:
+            self._floods.updates(count)
+            self._handler.windows_opened(added)
+        return place + count * UPDATE_SIZE if count else 0
+
     # All other frames -------------------------------------------------------------
 
     def _hand_on(self) -> None:
@@ -235,6 +283,8 @@ class Splitter:
         self._step = self._header
         if self._head.kind == Kind.GOAWAY:
             self._hand_on_goaway(whole[HEADER.size :])
+        elif self._head.kind == Kind.PRIORITY_UPDATE:
+            self._hand_on_priority(whole[HEADER.size :])
         elif self._head.kind == Kind.SETTINGS:
             self._handler.frame(self._head, known_settings(self._head, whole))
         else:
@@ -243,8 +293,22 @@ class Splitter:
     def _hand_on_goaway(self, payload: bytes) -> None:
         if len(payload) < 8:
             raise frame_size_error("GOAWAY is too short")
-        words = (int.from_bytes(payload[i : i + 4], "big") for i in (0, 4))
-        self._handler.goaway(*words)
+        last, error_code = (int.from_bytes(payload[i : i + 4], "big") for i in (0, 4))
+        self._handler.goaway(last & STREAM_MASK, error_code)
+
+    def _hand_on_priority(self, payload: bytes) -> None:
+        # RFC 9218 section 7.1
+        stream_id = int.from_bytes(payload[:4], "big") & STREAM_MASK
+        if len(payload) < 4:
+            raise frame_size_error("PRIORITY_UPDATE is too short")
+        if not stream_id:
+            raise protocol_error("PRIORITY_UPDATE for no stream")
+        self._handler.priority_update(stream_id, payload[4:])
+
+
+def _is_hint(head: Head) -> bool:
+    # A longer one says nothing that we could use.
+    return head.kind == Kind.PRIORITY_UPDATE and head.length <= _LONGEST_HINT
 
 
 def frame_header(head: Head) -> bytes:
@@ -258,24 +322,3 @@ def known_settings(head: Head, whole: bytes) -> bytes:
     entries = [whole[i : i + SETTING] for i in range(HEADER.size, len(whole), SETTING)]
     known = b"".join(entry for entry in entries if entry[:2] in _KNOWN_SETTINGS)
     return frame(head.kind, head.flags, 0, known)
-
-
-def find_run(data: bytes, place: int, limit: int) -> tuple[int, list[memoryview], int]:
-    """The stream, the bodies and the end of the plain whole DATA frames at ``place``.
-
-    Plain: no flags, some bytes, and no reserved bit. All are of one stream.
-    """
-    view, pieces, size = memoryview(data), [], len(data)
-    unpack, width = HEADER.unpack_from, HEADER.size
-    first = 0
-    while size - place >= width:
-        high, low, kind, flags, stream_id = unpack(data, place)
-        end = place + width + (high << 8 | low)
-        if kind or flags or end > size or not width < end - place <= limit + width:
-            break
-        if stream_id != (first or stream_id) or not 0 < stream_id < 1 << 31:
-            break
-        first = stream_id
-        pieces.append(view[place + width : end])
-        place = end
-    return first, pieces, place

@@ -27,6 +27,7 @@ from txmultipart.http2.fields import Field
 from txmultipart.http2.inbound import Inbound
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.outbound import Outbound
+from txmultipart.http2.patience import Stopwatch
 from txmultipart.http2.window import Budget, StreamWindow
 
 _log = Logger()
@@ -37,8 +38,12 @@ class Owner(Protocol):
 
     transport: Any
     clock: Any
-    options: HTTP2Options
     budget: Budget
+
+    @property
+    def options(self) -> HTTP2Options:
+        """The figures of the connection."""
+        ...
 
     def ready(self, stream: Any) -> None:
         """It has something to send."""
@@ -60,6 +65,10 @@ class Owner(Protocol):
         """End it."""
         ...
 
+    def break_off(self, stream: Any, error_code: int) -> None:
+        """End it, and tell nobody but the peer."""
+        ...
+
 
 @implementer(IPushProducer)
 class Stream:
@@ -73,6 +82,8 @@ class Stream:
         self.stream_id = stream_id
         #: A call to be made if nothing else happens to the stream.
         self.later: Any = None
+        #: Runs while somebody here holds the body back.
+        self.held_back = Stopwatch(owner.clock.seconds)
         self._owner = owner
         options = owner.options
         self.outbound = Outbound(
@@ -160,12 +171,15 @@ class Stream:
 
     def pauseProducing(self) -> None:
         """Let no more of the body come."""
+        self.held_back.start()
         self.inbound.pause()
 
     def resumeProducing(self) -> None:
         """Let it come."""
+        self.held_back.stop()
         self.inbound.resume()
 
     def stopProducing(self) -> None:
         """Nobody wants the rest of the body."""
+        self.held_back.start()
         self.inbound.pause()

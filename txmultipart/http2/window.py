@@ -23,12 +23,38 @@ from txmultipart.http2.options import HTTP2Options
 _GROWTH = 4
 
 
+class SharedBudget:
+    """What the windows of several connections come to; ``total`` is a bound on it.
+
+    Growth keeps to the bound, and so do new bodies where ``has`` is asked first.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.granted = 0
+        self._total = total
+
+    def has(self, size: int) -> bool:
+        """Whether so much is left."""
+        return self.granted + size <= self._total
+
+    def take(self, size: int) -> None:
+        """A window opens, or grows by so much."""
+        self.granted += size
+
+    def give(self, size: int) -> None:
+        """A window closes, or becomes smaller by so much."""
+        self.granted -= size
+
+
 class Budget:
     """What the windows of all streams of a connection come to, and may come to."""
 
-    def __init__(self, options: HTTP2Options) -> None:
+    def __init__(
+        self, options: HTTP2Options, shared: SharedBudget | None = None
+    ) -> None:
         #: What they come to.
         self.granted = 0
+        self._shared = shared
         self._total = options.windows_together
         # What streams that are not open yet will need at once.
         self._first = options.first_window
@@ -38,18 +64,36 @@ class Budget:
         """A stream opens: its first window."""
         self._reserved -= self._first
         self.granted += self._first
+        if self._shared is not None:
+            self._shared.take(self._first)
         return self._first
+
+    @property
+    def has_room(self) -> bool:
+        """Whether all connections together leave something for one more body."""
+        return self._shared is None or self._shared.has(self._first)
 
     def ask(self, size: int) -> bool:
         """Whether a window may grow by so much; if so, it does."""
-        allowed = self.granted + self._reserved + size <= self._total
-        self.granted += size if allowed else 0
-        return allowed
+        if self.granted + self._reserved + size > self._total:
+            return False
+        if self._shared is not None:
+            if not self._shared.has(size):
+                return False
+            self._shared.take(size)
+        self.granted += size
+        return True
+
+    def give(self, size: int) -> None:
+        """A window has become smaller by so much."""
+        self.granted -= size
+        if self._shared is not None:
+            self._shared.give(size)
 
     def close(self, size: int) -> None:
         """A stream closes, and its window was of this size."""
         self._reserved += self._first
-        self.granted -= size
+        self.give(size)
 
 
 class StreamWindow:
@@ -57,7 +101,8 @@ class StreamWindow:
 
     def __init__(self, options: HTTP2Options, budget: Budget) -> None:
         self.size = budget.open()
-        self._largest = max(options.largest_window, self.size)
+        self._first = self.size
+        self._goal = self._largest = max(options.largest_window, self.size)
         self._budget = budget
         self._consumed = 0
         self._closed = False
@@ -68,10 +113,30 @@ class StreamWindow:
 
     def due(self, *, part: int) -> int:
         """What to give back now: nothing, while it is less than 1/``part`` of all."""
+        if self._goal < self.size:
+            self._pay_back()
         if not self._consumed or self._consumed * part < self.size:
             return 0
         lump, self._consumed = self._consumed, 0
         return lump + self._grow()
+
+    def shrink(self) -> None:
+        """What was consumed is kept until the window is as small as at first.
+
+        Its share of the budget goes back with that; what the peer may send already
+        cannot be taken from it.
+        """
+        if self.size > self._first:
+            self._goal = self._first
+
+    def _pay_back(self) -> None:
+        less = min(self._consumed, self.size - self._goal)
+        if less > 0:
+            self._consumed -= less
+            self.size -= less
+            self._budget.give(less)
+        if self.size <= self._goal:
+            self._goal = self._largest
 
     def _grow(self) -> int:
         more = min(self.size * _GROWTH, self._largest) - self.size
