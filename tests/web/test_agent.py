@@ -5,15 +5,57 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionRefusedError
 from twisted.web.client import FileBodyProducer
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txmultipart import FormData, MultipartAgent
+from txmultipart import FormData, LivePayload, MultipartAgent
 from txmultipart.body.producer import RawBody
+from txmultipart.web.redirect import ReplayingRedirectAgent
+
+
+@implementer(IAgent)
+class Refused:
+    """An agent that has no connection."""
+
+    def request(self, *args: Any) -> Deferred[Any]:
+        return fail(ConnectionRefusedError())
+
+
+async def test_a_request_that_never_began_tells_its_body() -> None:
+    form, live = FormData(), LivePayload()
+    form.add_file("live", live)
+    waiting = live.write(b"x")
+    with pytest.raises(ConnectionRefusedError):
+        await MultipartAgent(Refused()).request(b"POST", b"http://x.test/", None, form)
+    await waiting
+    assert live.closed
+    # So is one that another agent wraps.
+    form, live = FormData(), LivePayload()
+    form.add_file("live", live)
+    agent = ReplayingRedirectAgent(MultipartAgent(Refused()))
+    with pytest.raises(ConnectionRefusedError):
+        await agent.request(b"POST", b"http://x.test/", None, form)
+    assert live.closed
+    # A body that lies still can be sent all the same.
+    still = FormData(fields={"a": "1"})
+    with pytest.raises(ConnectionRefusedError):
+        await MultipartAgent(Refused()).request(b"POST", b"http://x.test/", None, still)
+    assert await still.as_bytes()
+
+
+async def test_a_body_that_is_under_way_is_left_to_whoever_sends_it() -> None:
+    form, live = FormData(), LivePayload()
+    form.add_file("live", live)
+    done = form.as_bytes()
+    with pytest.raises(ConnectionRefusedError):
+        await MultipartAgent(Refused()).request(b"POST", b"http://x.test/", None, form)
+    live.finish()
+    assert await done
 
 
 @implementer(IAgent)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import FileBodyProducer
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
@@ -15,6 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+import txmultipart
 from tests.guard import LoggedErrors
 from tests.web.wire import Wire, request_bytes
 from txmultipart import (
@@ -22,13 +27,15 @@ from txmultipart import (
     LimitExceeded,
     MalformedMultipart,
     MisuseError,
+    MixedReplaceWriter,
     MultipartWriter,
     NotMultipart,
     PayloadError,
     TruncatedMultipart,
     UploadAborted,
 )
-from txmultipart.web.answer import answer, answer_error, describe
+from txmultipart.web import answer as answering
+from txmultipart.web.answer import answer, answer_error, answer_with, describe
 
 
 class Asked(Resource):
@@ -210,6 +217,50 @@ class TestProducers:
         producer.done.errback(ZeroDivisionError())
         assert len(logged_errors.flush(ZeroDivisionError)) == 1
 
+    @pytest.mark.parametrize("drained", [False, True])
+    def test_a_transport_that_is_full_already_is_not_filled(
+        self, drained: bool
+    ) -> None:
+        wire, request = asked()
+        request.write(b"first")
+        wire.channel.pauseProducing()  # the transport is full
+        if drained:
+            wire.channel.resumeProducing()
+        writer = MultipartWriter("mixed", "frontier")
+        writer.append([b"x" * 1_000_000] * 10)
+        before = len(wire.raw)
+        answer(request, writer)
+        assert (len(wire.raw) > before) is drained
+        if not drained:
+            wire.channel.resumeProducing()
+        assert wire.raw.count(b"x") >= 10_000_000
+
+    async def test_nor_by_a_producer_that_cannot_be_paused_before_it_starts(
+        self,
+    ) -> None:
+        wire, request = asked()
+        finished = request.notifyFinish()
+        request.write(b"first")
+        wire.channel.pauseProducing()
+        answer(request, FileBodyProducer(BytesIO(b"content")))
+        await deferLater(reactor, 0)
+        assert b"content" not in wire.raw
+        wire.channel.resumeProducing()
+        await finished
+        assert b"content" in wire.raw
+
+    def test_one_that_is_registered_by_hand_is_told_if_it_can_bear_it(self) -> None:
+        wire, request = asked()
+        request.write(b"first")
+        wire.channel.pauseProducing()
+        request.registerProducer(FileBodyProducer(BytesIO(b"content")), True)
+        request.unregisterProducer()
+
+    def test_a_parameter_of_a_type_may_hold_any_text(self) -> None:
+        wire, request = asked()
+        answer(request, MultipartWriter("mixed", "b", params={"title": "ž"}))
+        assert 'title="ž"'.encode() in wire.raw
+
 
 SENDERS_FAULT = {
     "malformed": (MalformedMultipart("x", code="bad-x", offset=5, part=2), 400),
@@ -298,11 +349,16 @@ class TestErrors:
         wire.lose()
 
     @pytest.mark.parametrize("error", [UploadAborted(5), CancelledError()])
-    def test_nobody_is_there_and_nothing_is_logged(self, error: Exception) -> None:
+    def test_nobody_is_there_and_nothing_is_logged(
+        self, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        logged: list[Any] = []
+        log = Logger(observer=cast(Any, logged.append))
+        monkeypatch.setattr(answering, "_log", log)
         wire, request = asked()
         wire.lose()
         answer_error(request, Failure(error))
-        assert wire.raw == b""
+        assert (wire.raw, logged) == (b"", [])
 
     def test_nobody_is_there_and_a_bug_is_logged(
         self, logged_errors: LoggedErrors
@@ -321,3 +377,78 @@ def test_a_result_may_be_waited_for() -> None:
             lambda failure: answer_error(request, failure),
         )
     assert wire.answer.body == b"content"
+
+
+class Plain(Resource):
+    """An ordinary resource that answers with what a test says."""
+
+    isLeaf = True
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+    def render_GET(self, request: Any) -> int:
+        return answer_with(request, self.result)
+
+
+async def later(result: object) -> object:
+    return result
+
+
+def frontier() -> MultipartWriter:
+    writer = MultipartWriter("mixed", "frontier")
+    writer.append(b"content")
+    return writer
+
+
+WAYS: dict[str, Callable[[object], Any]] = {
+    "now": lambda result: result,
+    "a Deferred": succeed,
+    "a coroutine": later,
+}
+each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+class TestOrdinaryResources:
+    """Any resource may answer with a writer."""
+
+    @each_way
+    def test_a_writer(self, way: Callable[[object], Any]) -> None:
+        found = Wire(Plain(way(frontier()))).send(request_bytes()).answer
+        assert found.headers["content-type"] == "multipart/mixed; boundary=frontier"
+        assert found.headers["content-length"] == str(len(found.body))
+        assert found.body.endswith(b"content\r\n--frontier--\r\n")
+
+    @each_way
+    def test_an_error(
+        self, way: Callable[[object], Any], logged_errors: LoggedErrors
+    ) -> None:
+        found = Wire(Plain(way("text"))).send(request_bytes()).answer
+        assert found.status == 500
+        assert len(logged_errors.flush(MisuseError)) == 1
+
+    def test_the_fault_of_the_sender(self) -> None:
+        found = Wire(Plain(fail(NotMultipart("x")))).send(request_bytes()).answer
+        assert (found.status, found.json()["error"]) == (415, "not-multipart")
+
+    def test_what_is_waited_for_is_cancelled_when_the_peer_goes(self) -> None:
+        waiting: Deferred[bytes] = Deferred()
+        wire = Wire(Plain(waiting)).send(request_bytes())
+        wire.lose()
+        assert waiting.called
+
+    def test_only_the_head(self) -> None:
+        head = request_bytes("HEAD")
+        for result, length in ((frontier(), True), (MixedReplaceWriter(), False)):
+            wire = Wire(Plain(result)).send(head + request_bytes())
+            first = wire.raw.partition(b"\r\n\r\n")[0]
+            assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert (b"Content-Length: " in first) is length
+            assert b"Content-Type: multipart/" in first
+            # The connection is free for the next: nothing of the body was sent.
+            assert wire.raw.partition(b"\r\n\r\n")[2].startswith(b"HTTP/1.1 200 OK\r\n")
+            wire.lose()
+
+    def test_it_is_exported(self) -> None:
+        assert txmultipart.answer_with is answer_with

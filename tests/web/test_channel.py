@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.interfaces import IProtocolNegotiationFactory, ISSLTransport
+from twisted.protocols.policies import WrappingFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from zope.interface import directlyProvides
 
+from tests.app.serving import curl
 from tests.http2.client import Client, Pipe
-from tests.http2.resources import Echo, Writer
+from tests.http2.resources import Echo, Taker, Writer
+from tests.http2.test_interop import certificates
+from tests.interop.memory import sparse
 from tests.web.wire import Wire, request_bytes
 from txmultipart import StreamingSite
 from txmultipart.http2 import PREFACE, HTTP2Options, Server
 from txmultipart.web.channel import NegotiatingChannel, Speech
+from txmultipart.web.tls import tls_endpoint, tls_options
 
 HELLO = PREFACE + b"\0\0\0\4\0\0\0\0\0"
 
@@ -112,6 +120,63 @@ def test_http1_on_tls(negotiated: bytes | None) -> None:
 def test_a_broken_preface_is_refused_as_one() -> None:
     client = Client(Echo(), greet=False).raw(b"INVALID CONNECTION PREFACE\r\n\r\n")
     assert (client.code, client.is_closed) == (1, True)
+
+
+class Sizes(Taker):
+    """Keeps how large the pieces of bodies are as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def render(self, request: Any) -> int:
+        answer: int = super().render(request)
+        pieces = self.take()
+        plain = self.sink.write
+
+        def write(data: bytes) -> None:
+            self.sizes.append(len(data))
+            plain(data)
+
+        self.sink.write = write
+        body = self.bodies[-1]
+        self.sink.unregisterProducer = lambda: self.answer(data=b"%d" % body.taken)
+        assert pieces == []
+        return answer
+
+
+@pytest.mark.parametrize("link", ["tls", "tls in a wrapper", "tcp"])
+async def test_http1_is_read_in_bulk(link: str, tmp_path: Path) -> None:
+    """On TLS a record has 16 KiB at most; what comes in one read comes as one."""
+    from twisted.internet import reactor
+
+    _, pair = certificates(tmp_path)
+    sizes = Sizes()
+    where: Any = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+    if link == "tls":
+        where = tls_endpoint(reactor, 0, pair, interface="127.0.0.1")
+    elif link == "tls in a wrapper":
+        where = _Wrapped(where, tls_options(pair))
+    port = await where.listen(StreamingSite(sizes))
+    scheme = "http" if link == "tcp" else "https"
+    url = f"{scheme}://127.0.0.1:{port.getHost().port}/"
+    big = sparse(tmp_path / "big", 8 << 20)
+    curled = ["--insecure", "--http1.1", "-H", "Expect:", "-T", str(big), url]
+    out, _ = await curl(*curled)
+    await port.stopListening()
+    assert out == str(8 << 20)
+    assert max(sizes.sizes) > 16 << 10
+
+
+class _Wrapped:
+    """An endpoint with a wrapper between TCP and TLS."""
+
+    def __init__(self, tcp: Any, options: Any) -> None:
+        self.tcp, self.options = tcp, options
+
+    def listen(self, site: Any) -> Any:
+        tls = TLSMemoryBIOFactory(self.options, False, site)
+        return self.tcp.listen(WrappingFactory(tls))
 
 
 @pytest.mark.parametrize("negotiated", [b"http/1.1", None])

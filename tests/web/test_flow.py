@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.http2.resources import Echo, Taker
 from tests.web.wire import Wire, head
-from txmultipart import MisuseError
+from txmultipart import MisuseError, StreamingRequest
 from txmultipart.errors import ContentNotHere
+from txmultipart.web import http1
 from txmultipart.web.flow import BodyFlow, Drain, NoContent
 
 
@@ -19,7 +24,7 @@ class Flow(BodyFlow):
         self.wire = Wire(Resource(), Site, timeout=10)
         self.wire.send(head("PUT", "/", "Content-Length: 10"))
         self.wire.transport.calls.clear()
-        super().__init__(self.wire.channel, length, expects=expects)
+        super().__init__(self.wire.channel, length, expects=expects, least_rate=500)
 
     @property
     def calls(self) -> list[str]:
@@ -144,3 +149,93 @@ def test_there_is_no_content(name: str) -> None:
     assert isinstance(caught.value, MisuseError)
     assert caught.value.code == "content-not-here"
     content.close()
+
+
+class TestRate:
+    """On HTTP/1.1 too a body has to come at the least rate, unless we hold it back."""
+
+    def begin(self, resource: Any, *, length: str = "1000000", **options: Any) -> Wire:
+        wire = Wire(resource, timeout=60, **options)
+        return wire.send(head("PUT", "/", f"Content-Length: {length}"))
+
+    @pytest.mark.parametrize("streams", [True, False])
+    def test_a_byte_now_and_then_is_not_enough(self, streams: bool) -> None:
+        taker = Taker()
+        wire = self.begin(taker if streams else Echo())
+        if streams:
+            taker.take()
+        for _ in range(3):
+            if not wire.is_closed():
+                wire.send(b"x")
+                wire.clock.advance(29)
+        assert not wire.is_closed()
+        wire.send(b"x")
+        assert wire.is_closed()
+        wire.lose()
+        assert not streams or len(taker.sink.failures) == 1
+
+    def test_slowly_but_steadily(self) -> None:
+        taker = Taker()
+        wire = self.begin(taker)
+        pieces = taker.take()
+        for _ in range(100):
+            wire.clock.advance(10)
+            wire.send(bytes(5_100))
+        assert not wire.is_closed()
+        assert sum(map(len, pieces)) == 510_000
+        wire.lose()
+
+    def test_a_body_that_we_hold_back_has_all_the_time(self) -> None:
+        taker = Taker()
+        wire = self.begin(taker)
+        taker.take()
+        for _ in range(20):
+            wire.send(b"x")
+            taker.sink.producer.pauseProducing()
+            wire.clock.advance(500)
+            taker.sink.producer.resumeProducing()
+            wire.clock.advance(1)
+        assert not wire.is_closed()
+        wire.lose()
+
+    def test_whoever_ends_is_not_closed_for_the_last_byte(self) -> None:
+        taker = Taker()
+        wire = self.begin(taker, length="4")
+        taker.take()
+        for _ in range(3):
+            wire.send(b"x")
+            wire.clock.advance(29)
+        wire.send(b"x")
+        taker.answer()
+        assert wire.answer.body == b"done"
+        assert not wire.is_closed()
+        wire.lose()
+
+    def test_a_site_without_a_timeout_does_not_ask(self) -> None:
+        wire = Wire(Taker(), timeout=None)
+        wire.send(head("PUT", "/", "Content-Length: 100"))
+        for _ in range(20):
+            wire.send(b"x")
+            wire.clock.advance(1000)
+        assert not wire.is_closed()
+        wire.lose()
+
+    def test_another_rate(self) -> None:
+        class Quick(StreamingRequest):
+            """Wants more."""
+
+            least_rate = 1 << 20
+
+        wire = self.begin(Echo(), requestFactory=Quick)
+        for _ in range(4):
+            if not wire.is_closed():
+                wire.send(bytes(10_000))
+                wire.clock.advance(29)
+        assert wire.is_closed()
+        wire.lose()
+
+    def test_a_channel_without_a_site_goes_by_the_time_of_day(self) -> None:
+        flow = Flow()
+        flow.wire.channel.site = None
+        assert http1.seconds(flow.wire.channel) is time.monotonic
+        flow.wire.lose()

@@ -13,8 +13,10 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from twisted.web.server import NOT_DONE_YET
 
+from txmultipart.body.producer import BodyProducer
 from txmultipart.errors import LimitExceeded, MisuseError, MultipartError, UploadAborted
 from txmultipart.web import http1
+from txmultipart.web.foreign import ForeignProducer
 
 _log = Logger()
 
@@ -23,30 +25,41 @@ _log = Logger()
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
-def answer_with(request: Any, handler: Callable[..., object], *args: object) -> int:
-    """Call ``handler`` and send what it gives, or what goes wrong in it.
+def answer_with(request: Any, result: object) -> int:
+    """Answer ``request`` with ``result``, from the ``render`` method of any resource::
 
-    It may give a Deferred or a coroutine; that is cancelled when the peer goes.
+        def render_GET(self, request):
+            return answer_with(request, writer)
+
+    It may be bytes, a writer or any other ``IBodyProducer``, None for 204, or a
+    Deferred or coroutine that gives one of these, and that is cancelled when the
+    peer goes. A writer is sent at the pace of the peer, with its Content-Type unless
+    the request has one already, and with Content-Length where its length is known.
+    Errors are answered as a ``MultipartResource`` does it.
+
     Returns what a ``render`` method has to.
     """
+    return answer_call(request, lambda: result)
+
+
+def answer_call(request: Any, handler: Callable[..., object], *args: object) -> int:
+    """Call ``handler`` and answer with what it gives, or with what goes wrong in it."""
     done = maybeDeferred(handler, *args)
     done.addCallbacks(
         lambda result: answer(request, result),
         lambda failure: answer_error(request, failure),
     )
     done.addErrback(lambda failure: answer_error(request, failure))
-    request.notifyFinish().addErrback(_cancel, request, done)
+    request.notifyFinish().addErrback(_cancel, done)
     return NOT_DONE_YET
 
 
-def _cancel(failure: Failure, request: Any, done: Deferred[Any]) -> None:
+def _cancel(failure: Failure, done: Deferred[Any]) -> None:
     """The peer has gone: whatever the handler still waits for is wanted no more.
 
-    If that was in the middle of the body, the body tells, with ``UploadAborted``;
-    to cancel would get ahead of it where a sink still undoes its work.
+    If it waits for the body, that has told it before, with ``UploadAborted``; or
+    tells it now, where a sink is still at undoing its work.
     """
-    if getattr(request, "aborted", False):
-        return
     done.addErrback(lambda reason: reason.trap(CancelledError) and None)
     done.cancel()
 
@@ -77,10 +90,16 @@ def answer_with_producer(request: Any, producer: Any) -> None:
     if content_type is not None and not request.responseHeaders.hasHeader(
         "Content-Type"
     ):
-        request.setHeader(b"Content-Type", content_type.encode("ascii"))
+        request.setHeader(b"Content-Type", content_type.encode("utf-8"))
     if isinstance(producer.length, int):
         request.setHeader(b"Content-Length", b"%d" % producer.length)
-    request.registerProducer(producer, True)
+    if request.method == b"HEAD":
+        # Nothing would be sent of it (RFC 9110 section 9.3.2), perhaps for ever.
+        request.finish()
+        return
+    ours = isinstance(producer, BodyProducer)
+    body = producer if ours else ForeignProducer(producer)
+    request.registerProducer(body, True)
 
     def sent(_: object) -> None:
         request.unregisterProducer()
@@ -91,8 +110,10 @@ def answer_with_producer(request: Any, producer: Any) -> None:
             request.unregisterProducer()
         answer_error(request, failure)
 
-    request.notifyFinish().addErrback(lambda _: producer.stopProducing())
-    maybeDeferred(producer.startProducing, request).addCallbacks(sent, broke)
+    if is_gone(request):
+        return  # it was found out just now, and the producer told
+    request.notifyFinish().addErrback(lambda _: body.stopProducing())
+    maybeDeferred(body.startProducing, request).addCallbacks(sent, broke)
 
 
 def answer_error(request: Any, failure: Failure) -> None:
@@ -104,7 +125,9 @@ def answer_error(request: Any, failure: Failure) -> None:
     """
     status, problem = describe(failure)
     gone = is_gone(request)
-    if problem["error"] == "internal" and not (gone and failure.check(CancelledError)):
+    if gone and failure.check(CancelledError):
+        pass  # by us, when its peer went
+    elif problem["error"] == "internal":
         _log.failure("a request failed", failure)
     elif status >= 500:
         # Not a defect, but somebody has to do something about it.

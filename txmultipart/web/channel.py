@@ -12,6 +12,10 @@
     SNIFFING  of a line that no HTTP/1 knows        HTTP2, which refuses them
     SNIFFING  any other                             HTTP1, all bytes to it
 
+    event    SNIFFING  HTTP1                               HTTP2
+    leave    closed    closed after the request under way  GOAWAY, closed when idle
+    give up  aborted   aborted                             GOAWAY, closed
+
 Till it is known, a stock channel stands behind the connection and looks after its
 timeout; if it turns out to be wrong, it has seen no bytes yet.
 """
@@ -29,7 +33,16 @@ from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import implementer
 
-from txmultipart.http2 import PREFACE, Front, HTTP2Options, Server, WholeReads
+from txmultipart.http2 import (
+    PREFACE,
+    Front,
+    HTTP2Options,
+    Server,
+    WholeReads,
+    adapt_reading,
+)
+from txmultipart.web import http1, tls
+from txmultipart.web.connections import Connections
 
 
 class Speech(Enum):
@@ -67,11 +80,15 @@ class NegotiatingChannel(Protocol):
         channel.factory = self.factory
         channel.timeOut, channel.callLater = self.timeOut, self.callLater
         channel.makeConnection(self.transport)
+        if self._connections is not None:
+            self._connections.add(self)
 
     def handshakeCompleted(self) -> None:
         """On TLS it is known now, and the server may speak first."""
         if self._negotiated == b"h2":
             self._speak_http2()
+        else:
+            self._speak_http1()
 
     @property
     def _negotiated(self) -> Any:
@@ -87,31 +104,66 @@ class NegotiatingChannel(Protocol):
             self._sniff(data)
         if self.speech is Speech.SNIFFING:
             self._kept = data
-        else:
-            self._channel.dataReceived(data)
+            return
+        if self.speech is Speech.HTTP1:
+            adapt_reading(self.transport, len(data))
+        self._channel.dataReceived(data)
 
     def _sniff(self, data: bytes) -> None:
         if self._negotiated == b"h2":
             self._speak_http2()
         elif self._is_secure:
-            self.speech = Speech.HTTP1
+            self._speak_http1()
         elif data.startswith(PREFACE) or _is_no_http1(data):
             self._speak_http2()
         elif not PREFACE.startswith(data):
             self.speech = Speech.HTTP1
+
+    def _speak_http1(self) -> None:
+        self.speech = Speech.HTTP1
+        self._read_whole(self._channel)
+
+    def _read_whole(self, channel: Any) -> None:
+        self._reads = WholeReads(channel.dataReceived)
+        self._reads.attach(self.transport)
 
     def _speak_http2(self) -> None:
         self.speech = Speech.HTTP2
         self._channel.setTimeout(None)
         self.transport.unregisterProducer()
         front = Front(self._make_request, self.site, self.factory)
-        self._channel = Server(
-            front, self.site.reactor, timeout=self.timeOut, options=self._options
+        self._channel = server = Server(
+            front,
+            self.site.reactor,
+            timeout=self.timeOut,
+            options=self._options,
+            shared=getattr(self.site, "http2_budget", None),
         )
-        self._channel.makeConnection(self.transport)
+        server.makeConnection(self.transport)
         if self._is_secure:
-            self._reads = WholeReads(self._channel.dataReceived)
-            self._reads.attach(self.transport)
+            self._read_whole(server)
+            if not tls.is_adequate(self.transport):
+                server.refuse_security()
+
+    # The site calls these ---------------------------------------------------------
+
+    def leave(self) -> None:
+        """Close in peace: when the requests that are here have been answered."""
+        if self.speech is Speech.HTTP2:
+            self._channel.leave()
+        else:
+            http1.leave(self._channel)
+
+    def give_up(self) -> None:
+        """Close now."""
+        if self.speech is Speech.HTTP2:
+            self._channel.give_up()
+        else:
+            self.transport.abortConnection()
+
+    @property
+    def _connections(self) -> Connections | None:
+        return getattr(self.site, "connections", None)
 
     @property
     def _is_secure(self) -> bool:
@@ -131,6 +183,8 @@ class NegotiatingChannel(Protocol):
         if self._reads is not None:
             self._reads.flush()
         self._channel.connectionLost(reason)
+        if self._connections is not None:
+            self._connections.remove(self)
 
 
 def _is_no_http1(data: bytes) -> bool:

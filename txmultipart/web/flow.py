@@ -13,8 +13,9 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from txmultipart.errors import ContentNotHere
-from txmultipart.http2 import ServerStream
+from txmultipart.http2 import Patience, ServerStream, Stopwatch
 from txmultipart.web import http1
+from txmultipart.web.trailers import Field, allowed, parse_lines
 
 
 def request_line(channel: Any) -> http1.RequestLine | None:
@@ -24,11 +25,13 @@ def request_line(channel: Any) -> http1.RequestLine | None:
     return http1.request_line(channel) if isinstance(channel, HTTPChannel) else None
 
 
-def make_flow(channel: Any, length: int | None, *, expects: bool) -> Flow:
+def make_flow(
+    channel: Any, length: int | None, *, expects: bool, least_rate: int
+) -> Flow:
     """The producer of the body that comes on ``channel``."""
     if isinstance(channel, ServerStream):
         return StreamFlow(channel, expects=expects)
-    return BodyFlow(channel, length, expects=expects)
+    return BodyFlow(channel, length, expects=expects, least_rate=least_rate)
 
 
 @implementer(IPushProducer)
@@ -37,9 +40,20 @@ class BodyFlow:
 
     ``expects`` says that the sender waits for ``100 Continue``; it is sent when
     the body is first wanted, so that a refusal comes before a byte was sent.
+
+    A sender that brings less than ``least_rate`` bytes a second for longer than the
+    channel's timeout, while it is not held back, is given up. One that brings nothing
+    for so long the channel itself gives up.
     """
 
-    def __init__(self, channel: HTTPChannel, length: int | None, *, expects: bool):
+    def __init__(
+        self,
+        channel: HTTPChannel,
+        length: int | None,
+        *,
+        expects: bool,
+        least_rate: int,
+    ) -> None:
         self.expects = expects
         #: Bytes of the body that have come.
         self.received = 0
@@ -50,6 +64,27 @@ class BodyFlow:
         self._ended = False
         self._timeout: float | None = None
         self._lingering: Any = None
+        self._decoder = http1.body_decoder(channel)
+        self._is_open = Stopwatch(http1.seconds(channel))
+        self._is_open.start()
+        self._waited = 0.0
+        patience = channel.timeOut
+        self._patience = None if patience is None else Patience(patience, least_rate)
+
+    def came(self, size: int) -> None:
+        """So many bytes of the body have come."""
+        self.received += size
+        if self._patience is None:
+            return
+        waited, self._waited = self._is_open.total - self._waited, self._is_open.total
+        self._patience.spend(waited, size)
+        if self._patience.is_spent and self.received != self._length:
+            self.give_up()
+
+    @property
+    def trailers(self) -> list[Field]:
+        """What came after the body, when it has ended (RFC 9112 section 7.1.2)."""
+        return parse_lines(http1.trailer_lines(self._decoder))
 
     def pauseProducing(self) -> None:
         """Read nothing from the connection.
@@ -61,6 +96,7 @@ class BodyFlow:
             return
         if not self._paused:
             self._paused = True
+            self._is_open.stop()
             self._timeout = http1.hold_timeout(self._channel)
         self._transport.pauseProducing()
 
@@ -74,6 +110,7 @@ class BodyFlow:
                 http1.send_continue(self._channel)
         if self._paused:
             self._paused = False
+            self._is_open.start()
             http1.restore_timeout(self._channel, self._timeout)
             self._transport.resumeProducing()
 
@@ -120,6 +157,15 @@ class StreamFlow:
         #: Bytes of the body that have come.
         self.received = 0
         self._stream = stream
+
+    def came(self, size: int) -> None:
+        """So many bytes of the body have come; the connection judges how fast."""
+        self.received += size
+
+    @property
+    def trailers(self) -> list[Field]:
+        """What came after the body, when it has ended."""
+        return allowed(self._stream.trailers)
 
     def pauseProducing(self) -> None:
         """Let the peer send no more than its window."""

@@ -7,10 +7,17 @@ the body has come, most of this module can go.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 # What guard refuses with. "as": for others to take from here.
 from twisted.web._auth.wrapper import UnauthorizedResource as UnauthorizedResource
+
+# What a request fails with, beside the names that twisted.web.client has.
+from twisted.web._newclient import BadHeaders as BadHeaders
+from twisted.web._newclient import RequestNotSent as RequestNotSent
+from twisted.web._newclient import WrongBodyLength as WrongBodyLength
 from twisted.web.http import HTTPChannel, Request
 
 
@@ -65,6 +72,65 @@ def close_on_bad_framing(channel: HTTPChannel) -> None:
     """
     # As in a subclass, of which this channel cannot be made any more.
     vars(channel)["_respondToBadRequestAndDisconnect"] = channel.loseConnection
+
+
+def leave(channel: HTTPChannel) -> None:
+    """Close ``channel`` when the request under way was answered; now, if there is none."""
+    if not channel.requests:
+        channel.loseConnection()
+        return
+    channel.persistent = False
+    # Of a request whose fields are not here yet it is decided later. As in a subclass.
+    vars(channel)["checkPersistence"] = _do_not_persist
+    for request in channel.requests:
+        if not request.startedWriting:
+            _do_not_persist(request, b"")
+
+
+def _do_not_persist(request: Request, version: bytes) -> bool:
+    request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+    return False
+
+
+def seconds(channel: HTTPChannel) -> Callable[[], float]:
+    """The clock that ``channel`` goes by."""
+    site: Any = getattr(channel, "site", None)
+    reactor: Any = getattr(site, "reactor", None)
+    return time.monotonic if reactor is None else reactor.seconds
+
+
+def is_full(channel: Any) -> bool:
+    """Whether the transport has told ``channel`` to wait, and not yet to go on."""
+    return bool(getattr(channel, "_waitingForTransport", False))
+
+
+def body_decoder(channel: HTTPChannel) -> Any:
+    """What takes the body of the request apart whose headers have just come."""
+    return channel._transferDecoder
+
+
+def trailer_lines(decoder: Any) -> list[bytes]:
+    """The lines that followed the last chunk; none if there were no chunks."""
+    return [bytes(line) for line in getattr(decoder, "_trailerHeaders", ())]
+
+
+#: What ends a chunked answer.
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+def end_chunks_with(channel: HTTPChannel, lines: bytes) -> None:
+    """Put ``lines`` behind the last chunk of the answer that is finished next.
+
+    ``finish`` writes that chunk by itself, after what an encoder still has to say.
+    """
+
+    def write(data: bytes) -> None:
+        if data == _LAST_CHUNK:
+            del vars(channel)["write"]
+            data = b"0\r\n" + lines + b"\r\n"
+        HTTPChannel.write(channel, data)
+
+    vars(channel)["write"] = write
 
 
 def let_go(request: Request) -> None:

@@ -31,14 +31,16 @@ HTTP/2 the stream does that by itself, and the request is over with its answer.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 from twisted.python.failure import Failure
-from twisted.web import guard, http, server, util
-from twisted.web.iweb import INonQueuedRequestFactory
+from twisted.web import guard, http, util
+from twisted.web.iweb import IBodyProducer, INonQueuedRequestFactory
 from twisted.web.resource import IResource
 from zope.interface import provider
 
 from txmultipart.body.delivery import BodyReader
+from txmultipart.body.producer import BodyProducer
 from txmultipart.errors import BodyDropped, ContentNotHere, UploadAborted
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
@@ -50,6 +52,7 @@ from txmultipart.web.flow import (
     make_flow,
     request_line,
 )
+from txmultipart.web.trailers import Trailing
 
 #: Resources whose ``render`` leads to ``request.render`` of another one, and the one
 #: that guard refuses with: whoever may not send should hear so before sending.
@@ -75,7 +78,7 @@ _STOCK = frozenset((Mode.CLASSIC, Mode.SPOOLING))
 
 
 @provider(INonQueuedRequestFactory)
-class StreamingRequest(server.Request):
+class StreamingRequest(Trailing):
     """A request that can hand out its body while it arrives; see ``get_body``."""
 
     #: An answer that is given early keeps the connection if at most this many
@@ -86,6 +89,11 @@ class StreamingRequest(server.Request):
     #: sender see the answer before the connection is closed.
     linger_limit = 16 << 20
     linger_time = 5.0
+
+    #: On HTTP/1.1, bytes a second that the body has to come at in the long run, as
+    #: long as we do not hold it back; less is borne for the time in which a connection
+    #: may be idle. For HTTP/2 see ``HTTP2Options``.
+    least_rate = 500
 
     #: Whether the peer went away before its whole body had come.
     aborted = False
@@ -115,7 +123,9 @@ class StreamingRequest(server.Request):
         self.mode = Mode.UNDECIDED
         self.body = BodyReader(length=length)
         expects = self._take_expectation()
-        self._flow = make_flow(self.channel, length, expects=expects)
+        self._flow = make_flow(
+            self.channel, length, expects=expects, least_rate=self.least_rate
+        )
         self.process()
         if self.mode is Mode.UNDECIDED:
             self._connect()
@@ -134,10 +144,11 @@ class StreamingRequest(server.Request):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Some bytes of the body."""
+        if self.mode is not Mode.CLASSIC:
+            self._flow.came(len(data))
         if self.body is None or self.mode in _STOCK:
             super().handleContentChunk(data)
             return
-        self._flow.received += len(data)
         if self.mode is Mode.DRAINING:
             self._drain.write(data)
         else:
@@ -145,6 +156,9 @@ class StreamingRequest(server.Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The body has ended."""
+        if self.mode is not Mode.CLASSIC:
+            for name, value in self._flow.trailers:
+                self.trailers.addRawHeader(name, value)
         if self.body is None or self.mode in _STOCK:
             if self._expectation is not None:
                 self.requestHeaders.setRawHeaders(b"Expect", self._expectation)
@@ -237,10 +251,20 @@ class StreamingRequest(server.Request):
         over = self._body_ended or http1.is_lost(self)
         return self.mode not in _STOCK and not over
 
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Take the answer from ``producer``; one that pushes hears if there is no room."""
+        super().registerProducer(producer, streaming)
+        # A stock channel says that once, when it fills, to whoever is there then.
+        if streaming and http1.is_full(self.channel) and _can_wait(producer):
+            producer.pauseProducing()
+
     def write(self, data: bytes) -> None:
         """Send a piece of the answer; the first one sends the headers."""
-        if not self.startedWriting and self._body_under_way:
-            self._decide_persistence()
+        if not self.startedWriting:
+            if self.has_trailers:
+                self.announce_trailers()
+            if self._body_under_way:
+                self._decide_persistence()
         super().write(data)
 
     def _decide_persistence(self) -> None:
@@ -255,6 +279,8 @@ class StreamingRequest(server.Request):
         """The answer is complete. What is still to come of the body is dropped."""
         if self._aborting:
             return  # to a peer of whose loss notifyFinish had no time to tell
+        if self.has_trailers and not self.finished and not http1.is_lost(self):
+            self.send_trailers()
         if not self._body_under_way or self.finished:
             super().finish()
             return
@@ -293,3 +319,9 @@ class StreamingRequest(server.Request):
         # The body lets go of the flow, which whoever held it back would do no more.
         assert self.body is not None
         self.body.fail(Failure(BodyDropped("the request was answered before")))
+
+
+def _can_wait(producer: object) -> bool:
+    # Twisted's FileBodyProducer cannot be paused before it is started.
+    foreign = not isinstance(producer, BodyProducer)
+    return not (foreign and IBodyProducer.providedBy(producer))

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from txmultipart.body.reader import MultipartReader
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.limits import Limits
-from txmultipart.web.answer import answer_with
+from txmultipart.web.answer import answer_call
 
 
 @implementer(IStreamingResource)
@@ -38,7 +38,7 @@ class MultipartResource(Resource):
 
     def render_POST(self, request: Any) -> int | bytes:
         """Read the body as a multipart."""
-        return answer_with(request, self._handle, request)
+        return answer_call(request, self._handle, request)
 
     def make_reader(self, request: Any) -> MultipartReader:
         """The reader that ``render_multipart`` is given.

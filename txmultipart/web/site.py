@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
+from twisted.internet.protocol import Protocol
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txmultipart.http2 import HTTP2Options
+from txmultipart.http2 import HTTP2Options, SharedBudget
 from txmultipart.web.channel import NegotiatingChannel
+from txmultipart.web.connections import Connections
 from txmultipart.web.request import StreamingRequest
 
 
@@ -18,6 +22,13 @@ class StreamingSite(Site):
     It speaks HTTP/1.1 and HTTP/2 on one port: HTTP/2 with clients that negotiate
     it on TLS (ALPN), or that begin with it in the clear ("prior knowledge").
     ``http2`` sets how such connections are kept.
+
+    When the reactor stops, or the last port of the site closes, requests under way
+    have ``drain_time`` seconds to be answered; idle connections close at once. 0:
+    nobody is waited for. ``drain`` does the same at any other time.
+
+    ``max_connections`` are taken at a time, and more are closed at once. None: as many
+    as the system lets the process open, which is where Twisted stops to accept.
 
     Resources marked ``IStreamingResource`` are rendered as soon as a request's
     headers are in; all others as by a stock ``Site``. Resources are looked up
@@ -38,12 +49,72 @@ class StreamingSite(Site):
         requestFactory: Any = None,
         *args: Any,
         http2: HTTP2Options = NegotiatingChannel.http2_options,
+        drain_time: float = 10.0,
+        max_connections: int | None = None,
         **options: Any,
     ) -> None:
         factory = requestFactory or StreamingRequest
         super().__init__(resource, factory, *args, **options)
         self.http2_options = http2
+        self.http2_budget = SharedBudget(http2.windows_of_site)
+        self.drain_time = drain_time
+        #: Those that are open.
+        self.connections = Connections(self.reactor, most=max_connections)
+        self._trigger: Any = None
 
     def acceptableProtocols(self) -> list[bytes]:
         """What is offered on TLS, best first (RFC 7301)."""
         return [b"h2", b"http/1.1"]
+
+    def drain(self, deadline: float | None = None) -> Deferred[None]:
+        """Take no more connections, and end those that are open in peace.
+
+        Requests under way are answered; on HTTP/1.1 with ``Connection: close``, on
+        HTTP/2 GOAWAY is said, and a request that was on its way then is answered too.
+        Fires when all connections are closed. Those that are not after ``deadline``
+        seconds, ``drain_time`` if None, are broken off; on HTTP/2 that may take two
+        seconds more. May be called at any time, and again.
+        """
+        return self.connections.drain(self.drain_time if deadline is None else deadline)
+
+    # Twisted calls these ------------------------------------------------------------
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A protocol for a new connection."""
+        return super().buildProtocol(addr) if self.connections.has_room else _Refusal()
+
+    def startFactory(self) -> None:
+        """The first port opens."""
+        super().startFactory()
+        self.connections.reopen()
+        if IReactorCore.providedBy(self.reactor):
+            self._trigger = self.reactor.addSystemEventTrigger(
+                "before", "shutdown", self._reactor_stops
+            )
+
+    def _reactor_stops(self) -> Deferred[None]:
+        self._trigger = None
+        return self.drain()
+
+    def stopFactory(self) -> None:
+        """The last port has closed."""
+        if self._trigger is not None:
+            trigger, self._trigger = self._trigger, None
+            reactor: Any = self.reactor
+            reactor.removeSystemEventTrigger(trigger)
+        # Answers that are under way go to the log as well.
+        self.drain().addCallback(self._drained)
+
+    def _drained(self, _: None) -> None:
+        if self.connections.closed:
+            super().stopFactory()
+
+
+class _Refusal(Protocol):
+    """Closes at once. Not None in its place: TLS would wrap that too."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """Somebody is there, and not let in."""
+        self.transport.abortConnection()

@@ -1,0 +1,208 @@
+"""Negotiation: a client's connection that learns what it speaks, HTTP/1.1 or HTTP/2.
+
+::
+
+    a connection    speaks HTTP/2 if                         else
+    on TLS          that was negotiated (ALPN, RFC 7301)     HTTP/1.1
+    in the clear    that is known before (prior knowledge)   HTTP/1.1
+
+    state      input                            then
+    OPENING    connected, in the clear          SPEAKING
+    OPENING    connected, on TLS                OPENING, for the handshake
+    OPENING    handshake done, or first bytes   SPEAKING
+    OPENING    a cipher that HTTP/2 forbids     SPEAKING, to say GOAWAY; fails
+    OPENING    lost, cancelled, no time left    LOST: fails
+    SPEAKING   bytes, the end                   to who speaks
+    LOST       any                              -
+
+An endpoint's connection fires before TLS has shaken hands: ``spoken`` fires then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+from twisted.internet import protocol
+from twisted.internet.defer import Deferred
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocolNegotiationFactory,
+    ISSLTransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseNeverReceived
+from zope.interface import implementer
+
+from txmultipart.http2 import Client, HTTP2Error, WholeReads
+
+#: RFC 9113 section 7.
+_INADEQUATE_SECURITY = 0xC
+
+#: What is left of TLS 1.2 when the list of appendix A of RFC 9113 is taken out:
+#: ephemeral keys, and encryption that authenticates.
+_GOOD_CIPHER = re.compile(r"(ECDHE|DHE)-.*(GCM|CCM8?|CHACHA20)")
+
+
+class InadequateSecurity(HTTP2Error):
+    """A server chose HTTP/2 and a cipher that is forbidden with it (section 9.2.2)."""
+
+    def __init__(self, cipher: str) -> None:
+        super().__init__(_INADEQUATE_SECURITY, f"HTTP/2 must not be used with {cipher}")
+
+
+class Speakers(Protocol):
+    """Makes the protocols that may speak on a connection."""
+
+    offers: list[bytes]  # for ALPN, the best first
+    prior_knowledge: bool  # whether connections in the clear speak HTTP/2
+
+    def http1(self, address: IAddress | None) -> Any:
+        """A protocol for HTTP/1.1."""
+        ...
+
+    def http2(self, transport: Any) -> Client:
+        """One for HTTP/2."""
+        ...
+
+
+class State(Enum):
+    """What is known of a connection; see the tables above."""
+
+    OPENING = "opening"
+    SPEAKING = "speaking"
+    LOST = "lost"
+
+
+@implementer(IHandshakeListener)
+class Negotiation(protocol.Protocol):
+    """The protocol of a connection; ``spoken`` fires with the one that speaks on it.
+
+    Cancelling ``spoken`` ends the connection. It fails as a request on HTTP/1.1 does
+    when TLS fails, with ``ResponseNeverReceived``.
+    """
+
+    transport: Any
+
+    def __init__(
+        self, speakers: Speakers, address: IAddress | None, timer: Callable[..., Any]
+    ) -> None:
+        self.state = State.OPENING
+        self.spoken: Deferred[Any] = Deferred(self._cancelled)
+        self._speakers = speakers
+        self._address = address
+        self._timer: Any = timer(self._too_late)
+        self._speaker: Any = None
+        self._receive: Callable[[bytes], None] = lambda data: None
+        self._reads: WholeReads | None = None
+
+    def connectionMade(self) -> None:
+        """In the clear, that is enough."""
+        if not self._is_secure:
+            self._speak(http2=self._speakers.prior_knowledge)
+
+    def handshakeCompleted(self) -> None:
+        """On TLS, it is known now."""
+        if self.state is State.OPENING:
+            self._speak(http2=self.transport.negotiatedProtocol == b"h2")
+
+    def dataReceived(self, data: bytes) -> None:
+        """Some bytes, for who speaks."""
+        if self.state is State.OPENING:  # a transport that tells of no handshake
+            self.handshakeCompleted()
+        self._receive(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is lost; what came before has its turn first."""
+        if self.state is State.OPENING:
+            self._fail(Failure(ResponseNeverReceived([reason])))
+        elif self._speaker is not None:
+            if self._reads is not None:
+                self._reads.flush()
+            self._speaker.connectionLost(reason)
+
+    @property
+    def _is_secure(self) -> bool:
+        return ISSLTransport(self.transport, None) is not None
+
+    def _speak(self, *, http2: bool) -> None:
+        self.state = State.SPEAKING
+        self._stop_timer()
+        self._speaker = speaker = self._speak_http2() if http2 else self._speak_http1()
+        weak = weak_cipher(self.transport) if http2 and self._is_secure else None
+        if weak is not None:
+            speaker.fail(_INADEQUATE_SECURITY)
+            self.spoken.errback(InadequateSecurity(weak))
+        else:
+            self.spoken.callback(speaker)
+
+    def _speak_http1(self) -> Any:
+        speaker = self._speakers.http1(self._address)
+        self._receive = speaker.dataReceived
+        speaker.makeConnection(self.transport)
+        return speaker
+
+    def _speak_http2(self) -> Client:
+        client = self._speakers.http2(self.transport)
+        self._receive = client.dataReceived
+        if self._is_secure:
+            self._reads = WholeReads(client.dataReceived)
+            self._receive = self._reads.add
+        client.makeConnection(self.transport)
+        if self._reads is not None:
+            self._reads.attach(self.transport)
+        return client
+
+    def _too_late(self) -> None:
+        self.transport.abortConnection()
+        self._fail(Failure(ConnectTimeout(string="TLS took too long")))
+
+    def _cancelled(self, spoken: Deferred[Any]) -> None:
+        self.state = State.LOST
+        self._stop_timer()
+        self.transport.abortConnection()
+
+    def _fail(self, failure: Failure) -> None:
+        self.state = State.LOST
+        self._stop_timer()
+        self.spoken.errback(failure)
+
+    def _stop_timer(self) -> None:
+        if self._timer.active():
+            self._timer.cancel()
+
+
+@implementer(IProtocolNegotiationFactory)
+class NegotiatingFactory(protocol.Factory):
+    """Makes a ``Negotiation`` for each connection, and offers what it can speak on TLS.
+
+    ``timer`` is called with a function to be called when a connection takes too long.
+    """
+
+    noisy = False
+
+    def __init__(self, speakers: Speakers, timer: Callable[..., Any]) -> None:
+        self._speakers = speakers
+        self._timer = timer
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What is offered by ALPN, the best first."""
+        return self._speakers.offers
+
+    def buildProtocol(self, addr: IAddress | None) -> Negotiation:
+        """One connection."""
+        return Negotiation(self._speakers, addr, self._timer)
+
+
+def weak_cipher(transport: Any) -> str | None:
+    """The cipher of ``transport`` if HTTP/2 must not be used with it (section 9.2.2)."""
+    connection = transport.getHandle()
+    name = connection.get_cipher_name()
+    if name is None or connection.get_protocol_version_name() == "TLSv1.3":
+        return None
+    return None if _GOOD_CIPHER.match(name) else str(name)

@@ -1,0 +1,191 @@
+"""Relay: a resource that sends its requests on to another server, while they arrive.
+
+::
+
+    sender ──► body, as it comes ──► upstream        sender ◄── answer ◄── upstream
+           ◄── pause ◄──────────────── full          full ──────────► pause
+
+    what happens                            the sender hears        the upstream hears
+    the upstream answers                    that answer, at once    -
+    it cannot be reached, breaks off        502, and why            -
+    it does nothing for too long            504                     its request is aborted
+    it breaks off in the middle of its      the connection closed,  -
+    answer                                  or the stream reset
+    the sender goes away                    -                       its request is aborted
+    the sender sends what it may not        400, 413, …             its request is aborted
+    a request comes round again             508                     -
+
+Either side may speak HTTP/1.1 or HTTP/2, whatever the other one does.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+from twisted.web.client import Agent
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from txmultipart.body.delivery import get_body
+from txmultipart.body.payload import Payload
+from txmultipart.body.producer import BodyProducer, RawBody
+from txmultipart.body.reader import MultipartReader
+from txmultipart.body.relay import StreamSource
+from txmultipart.body.relayed import Change, RelayedParts
+from txmultipart.errors import MisuseError, MultipartError
+from txmultipart.interfaces import ISink, IStreamingResource
+from txmultipart.limits import Limits
+from txmultipart.web import relay_fields
+from txmultipart.web.answer import answer_call, is_gone
+from txmultipart.web.pool import HTTP2ConnectionPool
+from txmultipart.web.sending import Sending
+
+_DEFAULT_LIMITS = Limits()
+
+
+class RequestLoop(MultipartError):
+    """A request that was sent on has come round again (RFC 5842 section 7.2)."""
+
+    code = "loop"
+    http_status = 508
+    fault = "receiver"
+
+
+@implementer(IStreamingResource)
+class Relay(Resource):
+    """Sends each request on to ``url``, and what is asked for below it to what is below::
+
+        site = StreamingSite(Relay(reactor, "http://127.0.0.1:8000/uploads"))
+
+    Method, fields and body go on as they come, with their length if that was declared;
+    the answer comes back the same way. Whoever is slow, upstream or sender, slows the
+    other one down. With ``change`` a multipart body is taken apart and goes on part by
+    part, see ``RelayedParts``; ``limits`` are for its reader.
+
+    ``agent`` is what sends: one with an ``HTTP2ConnectionPool`` unless given.
+    ``answer_time`` are the seconds for which the upstream may do nothing when it is its
+    turn: take bytes that are there for it, or answer when it has all. An answer that
+    has begun may take as long as it likes.
+
+    Errors are answered as a ``MultipartResource`` does it, with one line of JSON.
+    Override ``request_headers`` and ``response_headers`` to choose what goes on.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        reactor: Any,
+        url: str,
+        *,
+        agent: IAgent | None = None,
+        change: Change | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+        answer_time: float = 60.0,
+    ) -> None:
+        super().__init__()
+        if "?" in url or "#" in url:
+            raise MisuseError("the URL of an upstream has neither query nor fragment")
+        self.limits = limits
+        self.answer_time = answer_time
+        self._reactor = reactor
+        self._url = url.encode("ascii")
+        self._agent = agent or Agent(reactor, pool=HTTP2ConnectionPool(reactor))
+        self._change = change
+        #: What we are called in Via fields: no other one is called like it.
+        self._name = f"txmultipart-{token_hex(4)}"
+
+    def request_headers(self, request: Any) -> Headers:
+        """The fields that ``request`` is sent on with; Host and length are added to them."""
+        headers = relay_fields.passed_on(request.requestHeaders)
+        # Whoever sends is told to go on when the upstream begins to take the body.
+        headers.removeHeader("Expect")
+        relay_fields.add_forwarded(headers, request)
+        relay_fields.add_via(headers, request.clientproto, self._name)
+        return headers
+
+    def response_headers(self, response: IResponse) -> Headers:
+        """The fields that ``response`` comes back with; its length is added to them."""
+        return relay_fields.passed_on(response.headers)
+
+    def make_reader(self, request: Any) -> MultipartReader:
+        """The reader of a multipart that goes on part by part."""
+        return MultipartReader.from_request(request, limits=self.limits)
+
+    def render(self, request: Any) -> int:
+        """Send it on, whatever its method."""
+        return answer_call(request, self._relay, request)
+
+    async def _relay(self, request: Any) -> None:
+        if relay_fields.went_by(request.requestHeaders, self._name):
+            raise RequestLoop("this request was sent on from here before")
+        headers, body = self.request_headers(request), self._body(request)
+        if isinstance(body, RelayedParts):
+            headers.setRawHeaders("Content-Type", [body.content_type])
+        url = relay_fields.target(self._url, request)
+        sending = Sending(self._reactor, self.answer_time, body)
+        response = await sending.ask(self._agent, request.method, url, headers)
+        if not is_gone(request):
+            await self._answer(request, response, sending)
+            sending.stop()
+            request.finish()
+
+    def _body(self, request: Any) -> BodyProducer | None:
+        body = get_body(request)
+        if body.length == 0:
+            return None
+        kind = (request.getHeader("Content-Type") or "").strip().lower()
+        if self._change is not None and kind.startswith("multipart/"):
+            return RelayedParts(self.make_reader(request), self._change)
+        length = UNKNOWN_LENGTH if body.length is None else body.length
+        return RawBody(Payload(lambda: StreamSource(body), length=length))
+
+    async def _answer(self, request: Any, response: Any, sending: Sending) -> None:
+        request.setResponseCode(response.code, response.phrase)
+        for name, values in self.response_headers(response).getAllRawHeaders():
+            request.responseHeaders.setRawHeaders(name, values)
+        _set_length(request, response)
+        request.write(b"")  # the head goes back now: the body may take its time
+        if response.length != 0:
+            await sending.bring(response, _Back(request))
+        trailers = getattr(response, "trailers", None)
+        if trailers is not None and hasattr(request, "responseTrailers"):
+            request.responseTrailers = relay_fields.passed_on(trailers)
+
+
+def _set_length(request: Any, response: Any) -> None:
+    declared = response.headers.getRawHeaders("Content-Length")
+    if request.method == b"HEAD":
+        if declared:
+            request.setHeader(b"Content-Length", declared[0])
+    elif isinstance(response.length, int) and response.code not in (204, 304):
+        request.setHeader(b"Content-Length", b"%d" % response.length)
+
+
+@implementer(ISink)
+class _Back:
+    """Writes the answer to whoever asked for it, at their pace."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self._request.registerProducer(producer, streaming)
+
+    def write(self, data: bytes) -> None:
+        self._request.write(data)
+
+    def unregisterProducer(self) -> None:
+        if not is_gone(self._request):
+            self._request.unregisterProducer()
+
+    def finish(self) -> Deferred[None]:
+        return succeed(None)
+
+    def fail(self, failure: Failure) -> Deferred[None]:
+        return succeed(None)

@@ -1,0 +1,121 @@
+"""Sending: one request on its way to an upstream that may fail or be slow."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IResponse
+
+from txmultipart.body.delivery import deliver_response
+from txmultipart.body.producer import BodyProducer
+from txmultipart.errors import MultipartError
+from txmultipart.http2 import HTTP2Error
+from txmultipart.web.onward import Onward, State
+
+
+class UpstreamFailed(MultipartError):
+    """The server that a request was sent on to did not answer it."""
+
+    code = "upstream-failed"
+    http_status = 502
+    fault = "receiver"
+
+
+class UpstreamTimeout(UpstreamFailed):
+    """It did nothing for too long."""
+
+    code = "upstream-timeout"
+    http_status = 504
+
+
+class Sending:
+    """One request on its way to the upstream, which has ``seconds`` when it is its turn."""
+
+    def __init__(self, clock: Any, seconds: float, body: BodyProducer | None) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._onward = Onward(body, self._changed) if body is not None else None
+        self._timer: Any = None
+        self._asked: Deferred[IResponse] | None = None
+        self._is_late = False
+
+    async def ask(
+        self, agent: IAgent, method: bytes, url: bytes, headers: Headers
+    ) -> IResponse:
+        """Send it; gives the answer. Raises what broke the body, or ``UpstreamFailed``."""
+        self._asked = agent.request(method, url, headers, self._onward)
+        self._watch()
+        try:
+            return await self._asked
+        except Exception as error:
+            self._raise(error)
+        finally:
+            self._asked = None
+            self._watch()
+
+    async def bring(self, response: IResponse, sink: Any) -> None:
+        """Deliver the body of the answer to ``sink``. Raises as ``ask`` does."""
+        try:
+            await deliver_response(response, sink)
+        except Exception as error:
+            self._raise(error)
+
+    def stop(self) -> None:
+        """The answer is complete: what is left of the body is wanted no more."""
+        if self._onward is not None:
+            self._onward.stopProducing()
+
+    def _changed(self, state: State) -> None:
+        self._watch()
+
+    def _watch(self) -> None:
+        """Let the time run anew, if it is the upstream's turn."""
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        onward = self._onward
+        waiting = onward is None or onward.is_waiting_for_upstream
+        if self._asked is not None and waiting:
+            self._timer = self._clock.callLater(self._seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        if self._asked is not None:
+            self._is_late = True
+            self._asked.cancel()
+
+    def _raise(self, error: Exception) -> NoReturn:
+        problem = self._explained(error)
+        raise problem from (None if problem is error else error)
+
+    def _explained(self, error: Exception) -> BaseException:
+        """Whose fault it was, and what it was."""
+        if self._is_late:
+            message = f"the upstream did nothing for {self._seconds:g} seconds"
+            return UpstreamTimeout(message)
+        if self._onward is not None and self._onward.failure is not None:
+            return self._onward.failure.value
+        if isinstance(error, CancelledError):
+            return error  # the sender has gone
+        cause = _innermost(error)
+        if isinstance(cause, ConnectTimeout):
+            return UpstreamTimeout("the upstream could not be reached in time")
+        return UpstreamFailed(f"the upstream failed: {_reason(cause)}")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What an error of an agent wraps, perhaps more than once."""
+    while reasons := getattr(error, "reasons", None):
+        error = reasons[0].value
+    return error
+
+
+def _reason(error: BaseException) -> str:
+    """In words that tell the sender no name or address behind us."""
+    if isinstance(error, HTTP2Error):
+        return str(error)
+    kind = type(error)
+    about = (kind.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    ours = kind.__module__.startswith("twisted.") and "{" not in about
+    return about if ours and about else kind.__name__
