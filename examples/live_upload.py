@@ -32,7 +32,11 @@ async def main(reactor, url):
     form.add_field("speaker", "me")
     form.add_file("sound", sound, filename="sound.wav")
     StandardIO(Microphone(sound))
-    response = await treq.post(url, data=form, headers=form.headers)
+    try:
+        response = await treq.post(url, data=form, headers=form.headers)
+    except Exception:
+        form.stopProducing()  # in vain: it may not have begun, and nobody told it
+        raise
     print(await response.text())
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 from twisted.internet import endpoints, reactor
 from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Site
 
-from txmultipart import MixedReplaceWriter
-from txmultipart.web.answer import answer
+from txmultipart import MixedReplaceWriter, answer_with
 
 
 class Film(Resource):
@@ -22,8 +21,7 @@ class Film(Resource):
     def render_GET(self, request):
         viewer = MixedReplaceWriter()  # one for each: who is slow misses frames
         self.viewers = (*self.viewers, viewer)
-        answer(request, viewer)
-        return NOT_DONE_YET
+        return answer_with(request, viewer)
 
     def show(self, frame):
         self.viewers = tuple(v for v in self.viewers if not v.closed)

@@ -12,21 +12,22 @@ from txmultipart import FileSink, MultipartResource, StreamingSite
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else sys.exit(__doc__))
 
 
+def save(part):
+    if not part.safe_filename:
+        return part.discard()
+    return part.write_to(FileSink(FOLDER / part.safe_filename, collision="rename"))
+
+
 class Await(MultipartResource):
     async def render_multipart(self, request, reader):
         async for part in reader:
-            if part.safe_filename:
-                await part.write_to(FileSink(FOLDER / part.safe_filename))
+            await save(part)
         return b"saved\n"
 
 
 class Callbacks(MultipartResource):
-    def save(self, part):
-        if part.safe_filename:
-            return part.write_to(FileSink(FOLDER / part.safe_filename))
-
     def render_multipart(self, request, reader):
-        return reader.for_each(self.save).addCallback(b"%d parts\n".__mod__)
+        return reader.for_each(save).addCallback(b"%d parts\n".__mod__)
 
 
 root = Resource()

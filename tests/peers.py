@@ -18,7 +18,7 @@ def peer(name: str) -> str:
     """
     path = _beside_python(name) or shutil.which(name)
     if path is None:
-        _missing(f"the program {name!r} is not installed")
+        missing(f"the program {name!r} is not installed")
     return path
 
 
@@ -26,7 +26,8 @@ def _beside_python(name: str) -> str | None:
     return shutil.which(name, path=str(Path(sys.executable).parent))
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
+    """Skip the calling test, or fail it, for ``reason``; see ``peer``."""
     if os.environ.get("TXMULTIPART_PEERS") == "required":
         pytest.fail(reason)
     pytest.skip(reason)

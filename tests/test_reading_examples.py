@@ -13,15 +13,14 @@ import pytest_twisted
 import treq
 from twisted.internet.interfaces import IReactorTCP
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import Site
 
 from tests.programs import ROOT, run
-from txmultipart import FormData, MultipartWriter
+from txmultipart import FormData, MultipartWriter, answer_with
 from txmultipart.body.producer import BodyProducer
-from txmultipart.web.answer import answer
 
 LONGEST = 39
-NAMES = ("decide.py", "pairs.py", "pick.py", "read_answer.py")
+NAMES = sorted(path.name for path in (ROOT / "examples").iterdir())
 
 
 async def printed_by(name: str, *arguments: str) -> str:
@@ -66,17 +65,28 @@ def pairs() -> BodyProducer:
     return body
 
 
-BODIES = {b"/mixed": mixed, b"/pairs": pairs}
+def lines() -> BodyProducer:
+    """Parts to be read in several ways."""
+    body = MultipartWriter("mixed")
+    for content in (b"one\r\ntwo\nthree", b"c" * 1000, b"p" * 500, b"x", b"y"):
+        body.append(content)
+    return body
+
+
+BODIES = {b"/mixed": mixed, b"/pairs": pairs, b"/lines": lines}
 
 
 class Answer(Resource):
-    """Answers with one of the bodies above."""
+    """Answers with one of the bodies above, or with what it was sent."""
 
     isLeaf = True
 
     def render_GET(self, request: Any) -> int:
-        answer(request, BODIES[request.path]())
-        return NOT_DONE_YET
+        return answer_with(request, BODIES[request.path]())
+
+    def render_POST(self, request: Any) -> int:
+        request.setHeader("Content-Type", request.getHeader("Content-Type"))
+        return answer_with(request, request.content.read())
 
 
 @pytest_twisted.async_yield_fixture()
@@ -119,6 +129,24 @@ async def test_pairs(url: str) -> None:
         "  b.png: 2 bytes",
         "document 3",
     ]
+
+
+async def test_lines(url: str) -> None:
+    printed = await printed_by("lines.py", f"{url}/lines")
+    said = printed.splitlines()
+    assert said[:3] == ["line: one", "line: two", "line: three"]
+    assert said[-2:] == ["protocol: 500 bytes", "dropped: 2 parts"]
+    sizes = re.findall(r"^chunk: (\d+) bytes$", printed, re.M)
+    assert sum(map(int, sizes)) == 1000
+
+
+async def test_related(url: str, tmp_path: Path) -> None:
+    picture = tmp_path / "photo.jpg"
+    picture.write_bytes(b"picture" * 100)
+    printed = await printed_by("related.py", f"{url}/echo", str(picture))
+    page, shown = printed.splitlines()
+    assert re.fullmatch(r'<p>Look: <img src="cid:[^"]+">', page)
+    assert shown == "photo.jpg: 700 bytes"
 
 
 async def test_pick(url: str) -> None:

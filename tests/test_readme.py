@@ -50,6 +50,21 @@ async def test_client_sends_to_server(tmp_path: Path) -> None:
     await server.stop()
 
 
+async def test_album(tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.jpg").write_bytes(b"%d" % number * 100_000)
+    url, server = await serve("server.py", tmp_path)
+    text = program("album.py").replace("http://127.0.0.1:8080/", url)
+    (tmp_path / "album.py").write_text(text)
+    printed = await run(sys.executable, "album.py", cwd=tmp_path).ended
+    assert printed == "(b'HTTP', 2, 0) thank you\n\n" * 5
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    await server.stop()
+
+
 async def test_klein_app(tmp_path: Path) -> None:
     url, server = await serve("klein_app.py", tmp_path)
     curl = peer("curl")

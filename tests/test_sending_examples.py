@@ -44,6 +44,28 @@ def check_letter(told: list[Any], content: bytes) -> None:
     assert kinds == ["text/plain", "text/html"]
 
 
+async def test_particular(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("content")
+    client = example("particular.py", str(path))
+    printed = await client.ended
+    assert client.clean, printed
+    bodies = []
+    while printed:
+        head, _, printed = printed.partition("\n")
+        kind, length = head.removesuffix(" bytes").split(", ")
+        assert kind == "multipart/mixed; boundary=frontier"
+        bodies.append(printed[: int(length)])
+        assert printed[int(length)] == "\n"
+        printed = printed[int(length) + 1 :]
+    first, second = bodies
+    assert first.endswith("\r\n--frontier--\r\n")
+    assert second.endswith("content\r\n")
+    for line in ("Content-Length: 7", "Content-Length: 4", "X-Mood: fine"):
+        assert f"\r\n{line}\r\n" in first
+    assert "Content-Length" not in second
+
+
 async def test_live_upload(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     server = run(sys.executable, "-m", "txmultipart", "serve", str(folder), *LISTEN)

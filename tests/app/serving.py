@@ -41,13 +41,19 @@ class Serving:
     """The service while an ``async with`` lasts: ``folder`` is what it fills."""
 
     def __init__(
-        self, folder: Path, *endpoints: str, max_size: int = 1 << 30, **patch: Any
+        self,
+        folder: Path,
+        *endpoints: str,
+        max_size: int = 1 << 30,
+        drain_time: float = 0.0,
     ) -> None:
         self.folder = folder
         self.said: list[str] = []
         inbox = Inbox(folder, max_size=max_size)
         listen = list(endpoints) or [LOCAL]
-        self.service = InboxService(_reactor(), inbox, listen, self.said.append)
+        self.service = InboxService(
+            _reactor(), inbox, listen, self.said.append, drain_time=drain_time
+        )
         self._talks: list[Talk] = []
 
     async def __aenter__(self) -> Self:
@@ -223,12 +229,21 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
+def plugin_environment(folder: Path) -> dict[str, str]:
+    """One in which Twisted finds the plugin, installed or not; ``folder`` is for that."""
+    plugins = folder / "path" / "twisted" / "plugins"
+    plugins.mkdir(parents=True)
+    name = "txmultipart_plugin.py"
+    (plugins / name).symlink_to(ROOT / "txmultipart" / "plugins" / name)
+    return {**environment(), "PYTHONPATH": f"{folder / 'path'}:{ROOT}"}
+
+
 @contextmanager
 def child(*line: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A child process, which does not outlive the ``with`` block."""
     process = subprocess.Popen(
         line,
-        env=environment(),
+        env=options.pop("env", environment()),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,6 +191,10 @@ DISKS = [
     Broken("open", errno.EACCES, 500, "folder-unwritable"),
     Broken("open", errno.EROFS, 500, "folder-unwritable"),
     Broken("link", errno.EACCES, 500, "folder-unwritable"),
+    Broken("open", errno.EMFILE, 503, "busy"),
+    Broken("open", errno.ENFILE, 503, "busy"),
+    Broken("writev", errno.ENOMEM, 503, "busy"),
+    Broken("link", errno.ENOTDIR, 500, "folder-missing"),
 ]
 
 
@@ -242,6 +248,54 @@ async def test_the_folder_is_gone(upload: bytes, tmp_path: Path) -> None:
         answer = await talk.ask(upload)
         await check(talk, answer, 500, "folder-missing")
         assert not folder.exists()
+
+
+@each_upload
+async def test_the_folder_has_become_a_file(upload: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    async with Serving(folder) as serving:
+        talk = await serving.talk()
+        folder.rmdir()
+        folder.write_bytes(b"a file")
+        answer = await talk.ask(upload)
+        await check(talk, answer, 500, "folder-missing")
+        assert folder.read_bytes() == b"a file"
+
+
+async def test_the_folder_becomes_a_file_in_the_middle(tmp_path: Path) -> None:
+    folder, away = tmp_path / "inbox", tmp_path / "away"
+    folder.mkdir()
+    async with Serving(folder) as serving:
+        talk = await serving.talk()
+        talk.send(head("PUT", "/a", "Content-Length: 6") + b"abc")
+        await serving.until_a_file_begins()
+        folder.rename(away)
+        folder.write_bytes(b"a file")
+        answer = await talk.ask(b"def")
+        await check(talk, answer, 500, "folder-missing")
+        assert folder.read_bytes() == b"a file"
+
+
+async def test_no_more_files_can_be_opened(tmp_path: Path) -> None:
+    """Not in name only: this process may open no more, and then it may again."""
+    async with Serving(tmp_path) as serving:
+        talk = await serving.talk()
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        taken = [os.open(os.devnull, os.O_RDONLY)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, most[1]))
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.append(os.dup(taken[0]))
+            answer = await talk.ask(UPLOADS["put"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, most)
+            for fd in taken:
+                os.close(fd)
+        await check(talk, answer, 503, "busy")
+        answer = await talk.ask(UPLOADS["put"])
+        assert answer.status == 201
 
 
 async def test_a_disk_that_fails_otherwise_is_our_trouble(

@@ -16,12 +16,12 @@ from twisted.internet.testing import MemoryReactorClock
 
 from tests.app.serving import (
     LOCAL,
-    ROOT,
     announced_url,
     child,
     command,
     environment,
     is_temporary,
+    plugin_environment,
     serving_child,
     until,
 )
@@ -32,6 +32,12 @@ from txmultipart.app.main import CommandOptions as Options
 
 class Reactor(MemoryReactorClock):
     """Runs what waits for it, and then what is to be done at the end."""
+
+    def sigInt(self, number: int, frame: object = None) -> None:
+        """As a reactor that has handlers for signals."""
+
+    def callFromThread(self, call: Any, *args: Any) -> None:
+        call(*args)
 
     def run(self, installSignalHandlers: bool = True) -> None:
         for hook, args, options in self.whenRunningHooks:
@@ -149,6 +155,27 @@ def put(url: str, content: bytes) -> str:
         return str(answer.read().decode())
 
 
+def test_a_second_signal_is_from_somebody_in_a_hurry(reactor: Reactor) -> None:
+    hurried: list[bool] = []
+
+    class Service:
+        """Keeps that it was told."""
+
+        def hurry(self) -> None:
+            hurried.append(True)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, reactor.sigInt)
+    try:
+        told: Any = Service()
+        main._hurry_next_time(told)
+        again: Any = signal.getsignal(signal.SIGINT)
+        again(signal.SIGINT, None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert hurried == [True]
+
+
 class TestChild:
     """As people run it."""
 
@@ -168,7 +195,7 @@ class TestChild:
         sent.write_bytes(bytes(1 << 20))
         folder = tmp_path / "inbox"
         with (
-            serving_child(folder) as (process, url),
+            serving_child(folder, "--drain-time", "0") as (process, url),
             child(peer("curl"), "-sT", str(sent), "--limit-rate", "64k", url) as curl,
         ):
             until(lambda: any(map(is_temporary, folder.iterdir())), curl)
@@ -177,6 +204,28 @@ class TestChild:
             curl.wait(timeout=30)
             assert process.returncode == 0
             assert "Traceback" not in err
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_stopped_twice_by_somebody_in_a_hurry(
+        self, number: signal.Signals, tmp_path: Path
+    ) -> None:
+        sent = tmp_path / "sent"
+        sent.write_bytes(bytes(1 << 20))
+        folder = tmp_path / "inbox"
+        with (
+            serving_child(folder, "--drain-time", "1000") as (process, url),
+            child(peer("curl"), "-sT", str(sent), "--limit-rate", "64k", url) as curl,
+        ):
+            until(lambda: any(map(is_temporary, folder.iterdir())), curl)
+            process.send_signal(number)
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert process.stdout.readline().startswith("Stopping: up to 1000 s")
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+            curl.wait(timeout=30)
+            assert (process.returncode, err) == (0, "")
         assert list(folder.iterdir()) == []
 
     def test_two_endpoints(self, tmp_path: Path) -> None:
@@ -273,11 +322,7 @@ class TestPlugin:
     @pytest.fixture
     def plugin(self, tmp_path: Path) -> dict[str, str]:
         """An environment in which Twisted finds the plugin, installed or not."""
-        folder = tmp_path / "path" / "twisted" / "plugins"
-        folder.mkdir(parents=True)
-        name = "txmultipart_plugin.py"
-        (folder / name).symlink_to(ROOT / "txmultipart" / "plugins" / name)
-        return {**environment(), "PYTHONPATH": f"{tmp_path / 'path'}:{ROOT}"}
+        return plugin_environment(tmp_path)
 
     def test_twist(self, plugin: dict[str, str], tmp_path: Path) -> None:
         folder = tmp_path / "inbox"

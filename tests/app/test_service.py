@@ -19,9 +19,10 @@ from zope.interface import implementer
 
 from tests.app.serving import LOCAL, Serving, curl, later, run
 from tests.guard import LoggedErrors
-from tests.web.wire import FORM, head, request_bytes
+from tests.web.wire import FORM, Wire, head, request_bytes
 from txmultipart.app import service
 from txmultipart.app.inbox import Inbox
+from txmultipart.app.resource import InboxResource
 from txmultipart.app.service import DEFAULT_ENDPOINT, InboxService, Options, makeService
 from txmultipart.limits import Limits
 
@@ -39,7 +40,8 @@ class TestOptions:
     def test_all_of_them(self, tmp_path: Path) -> None:
         options = Options()
         line = ["-d", str(tmp_path), "--listen", "tcp:1", "-l", "tcp:2"]
-        options.parseOptions([*line, "--max-size", "9"])
+        options.parseOptions([*line, "--max-size", "9", "--drain-time", "3"])
+        assert options["drain-time"] == 3
         assert options["directory"] == str(tmp_path)
         assert options["listen"] == ["tcp:1", "tcp:2"]
         assert options["max-size"] == 9
@@ -56,6 +58,7 @@ class TestOptions:
             (["--directory", "/nowhere/at/all"], "there is no folder"),
             (["--max-size", "much"], "max-size is a whole number"),
             (["--max-size", "-1"], "max-size is a whole number"),
+            (["--drain-time", "long"], "drain-time is a whole number"),
             (["--unknown"], "unknown"),
             (["word"], "number of arguments"),
         ],
@@ -233,15 +236,64 @@ class TestStopping:
         async with Serving(tmp_path) as serving:
             await serving.service.stopService()
 
-    async def test_an_open_connection_is_refused(self, tmp_path: Path) -> None:
-        async with Serving(tmp_path) as serving:
+    async def test_an_idle_connection_is_closed(self, tmp_path: Path) -> None:
+        async with Serving(tmp_path, drain_time=50) as serving:
             talk = await serving.talk()
             await talk.ask(request_bytes("PUT", "/a", b"before"))
             await serving.service.stopService()
-            answer = await talk.ask(request_bytes("PUT", "/b", b"after"))
-            assert answer.status == 503
-            assert answer.json()["error"] == "stopping"
+            assert await talk.closed()
             assert serving.files == {"a": b"before"}
+            assert len(serving.said) == 2
+
+    async def test_an_upload_under_way_comes_to_its_end(self, tmp_path: Path) -> None:
+        async with Serving(tmp_path, drain_time=50) as serving:
+            talk = await serving.talk()
+            talk.send(head("PUT", "/a", "Content-Length: 6") + b"abc")
+            await serving.until_a_file_begins()
+            stopped = serving.service.stopService()
+            while len(serving.said) == 2:
+                await later()
+            assert not stopped.called
+            assert serving.said[2] == "Stopping: up to 50 s for connections in use: 1"
+            talk.send(b"def")
+            answer = await talk.answer()
+            assert answer.status == 201
+            assert answer.headers["connection"] == "close"
+            await stopped
+            assert serving.files == {"a": b"abcdef"}
+
+    async def test_somebody_is_in_a_hurry(self, tmp_path: Path) -> None:
+        async with Serving(tmp_path, drain_time=1000) as serving:
+            talk = await serving.talk()
+            talk.send(head("PUT", "/a", "Content-Length: 6") + b"abc")
+            await serving.until_a_file_begins()
+            stopped = serving.service.stopService()
+            await later()
+            serving.service.hurry()
+            assert (await talk.answer()).status == 503
+            await stopped
+            assert serving.files == {}
+
+    async def test_an_upload_that_takes_too_long_is_told_so(
+        self, tmp_path: Path
+    ) -> None:
+        async with Serving(tmp_path, drain_time=0.01) as serving:
+            talk = await serving.talk()
+            talk.send(head("PUT", "/a", "Content-Length: 6") + b"abc")
+            await serving.until_a_file_begins()
+            stopped = serving.service.stopService()
+            answer = await talk.answer()
+            assert (answer.status, answer.json()["error"]) == (503, "stopping")
+            await stopped
+            assert serving.files == {}
+
+    async def test_what_comes_after_that_is_refused(self, tmp_path: Path) -> None:
+        inbox = Inbox(tmp_path, max_size=10)
+        await inbox.close()
+        wire = Wire(InboxResource(inbox)).send(request_bytes("PUT", "/b", b"after"))
+        assert wire.answer.status == 503
+        assert wire.answer.json()["error"] == "stopping"
+        wire.lose()
 
     async def test_whole_files_stay(self, tmp_path: Path) -> None:
         async with Serving(tmp_path) as serving:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.exchanges import configure
 from tests.interop.servers.documents import write_documents
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See ``exchanges``."""
+    configure(config)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from tests.interop.aiohttp_peers import (
     REQUESTS,
     TOOLBELT,
 )
+from tests.interop.exchanges import exchange
 from tests.programs import Program, run
 from txmultipart import MultipartReader, MultipartResource, StreamingSite
 from txmultipart.body.part import BodyPart
@@ -74,6 +75,12 @@ async def sent_by(program: str, url: str) -> Any:
 OCTETS = "application/octet-stream"
 
 
+@exchange(
+    "aiohttp",
+    "server",
+    "HTTP/1.1",
+    "what `MultipartWriter` writes: text, JSON, forms, codings, nested",
+)
 async def test_what_aiohttps_writer_sends(url: str) -> None:
     digest = hashlib.sha256(bytes(range(256))).hexdigest()
     parts = await sent_by(AIOHTTP_WRITER, url)
@@ -98,6 +105,10 @@ FORMS = {
 }
 
 
+@exchange("aiohttp", "server", "HTTP/1.1", "`FormData` with a file")
+@exchange("httpx", "server", "HTTP/1.1", "a form with a file")
+@exchange("requests", "server", "HTTP/1.1", "a form with a file")
+@exchange("requests-toolbelt", "server", "HTTP/1.1", "a form with a file")
 @pytest.mark.parametrize("program", FORMS.values(), ids=FORMS)
 async def test_a_form_with_a_file(program: str, url: str) -> None:
     digest = hashlib.sha256(bytes(range(256)) * 999).hexdigest()
@@ -122,6 +133,12 @@ async def get(url: str) -> MultipartReader:
     return MultipartReader.from_response(response)
 
 
+@exchange(
+    "aiohttp",
+    "client",
+    "HTTP/1.1",
+    "an answer of its `MultipartWriter`, read part by part",
+)
 async def test_what_aiohttps_server_answers(server: Program) -> None:
     digest = hashlib.sha256(bytes(range(256))).hexdigest()
     assert await described(await get(server.printed.strip() + "/mixed")) == [
@@ -132,6 +149,12 @@ async def test_what_aiohttps_server_answers(server: Program) -> None:
     ]
 
 
+@exchange(
+    "aiohttp",
+    "client",
+    "HTTP/1.1",
+    "MJPEG: frames of an endless answer, read one by one",
+)
 async def test_frames_of_an_endless_answer_come_one_by_one(server: Program) -> None:
     url = server.printed.strip()
     reader = await get(url + "/replace")
@@ -139,4 +162,4 @@ async def test_frames_of_an_endless_answer_come_one_by_one(server: Program) -> N
         await treq.post(url + "/next", frame, persistent=False)
         part = await anext(reader)
         assert await part.read() == frame
-    reader._producer.stopProducing()
+    reader.close()

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.client import Agent, RequestGenerationFailed
 from twisted.web.iweb import UNKNOWN_LENGTH
 
+from tests.interop.exchanges import exchange
 from tests.programs import Program, run
 from txmultipart import (
     FormData,
@@ -83,6 +84,9 @@ def pieces() -> Iterator[bytes]:
     yield from (CONTENT[at : at + 1000] for at in range(0, len(CONTENT), 1000))
 
 
+@exchange(
+    "aiohttp", "client", "HTTP/1.1", "content codings and transfer codings, written"
+)
 async def test_content_arrives_whatever_its_coding(server: Server) -> None:
     for sized in (True, False):
         writer = MultipartWriter()
@@ -94,6 +98,7 @@ async def test_content_arrives_whatever_its_coding(server: Server) -> None:
             assert data_of(part) == CONTENT, headers
 
 
+@exchange("aiohttp", "client", "HTTP/1.1", "a body of known length")
 async def test_a_body_of_known_length(server: Server) -> None:
     writer = MultipartWriter("mixed", "a b")
     writer.append("žluť")
@@ -105,6 +110,9 @@ async def test_a_body_of_known_length(server: Server) -> None:
     assert data_of(second) == b""
 
 
+@exchange(
+    "aiohttp", "client", "HTTP/1.1", "JSON and URL-encoded forms as parts, written"
+)
 async def test_json_and_forms(server: Server) -> None:
     writer = MultipartWriter()
     writer.append_json({"a": ["ž", None, 1.5]})
@@ -115,6 +123,7 @@ async def test_json_and_forms(server: Server) -> None:
     assert told[2]["form"] == [["a", "ž&="], ["a", ""], ["b c", "1"]]
 
 
+@exchange("aiohttp", "client", "HTTP/1.1", "multiparts within multiparts, written")
 async def test_what_is_nested(server: Server) -> None:
     outer, inner = MultipartWriter(), RelatedWriter(b"{}", {"X": "root"})
     outer.append("before")
@@ -130,6 +139,7 @@ async def test_what_is_nested(server: Server) -> None:
     assert data_of(content) == CONTENT
 
 
+@exchange("aiohttp", "client", "HTTP/1.1", "files with their names and types")
 async def test_files(server: Server, tmp_path: Path) -> None:
     writer = MultipartWriter()
     for name in ("a b.png", "žluť.txt"):
@@ -142,6 +152,7 @@ async def test_files(server: Server, tmp_path: Path) -> None:
     assert kinds == ["image/png", "text/plain"]
 
 
+@exchange("aiohttp", "client", "HTTP/1.1", "a part that is made while it is sent")
 async def test_a_live_part(server: Server) -> None:
     writer, payload = MultipartWriter(), LivePayload(content_type="audio/l16")
     writer.append(payload)
@@ -155,6 +166,7 @@ async def test_a_live_part(server: Server) -> None:
     assert writer.length == UNKNOWN_LENGTH
 
 
+@exchange("aiohttp", "client", "HTTP/1.1", "`FormData`")
 async def test_a_form(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "a b.png"
     path.write_bytes(CONTENT)
@@ -176,6 +188,9 @@ async def test_a_form(server: Server, tmp_path: Path) -> None:
     ]
 
 
+@exchange(
+    "aiohttp", "client", "HTTP/1.1", "the whole serialized beforehand, with its length"
+)
 async def test_a_whole_whose_length_would_not_be_known(server: Server) -> None:
     writer = MultipartWriter()
     writer.append(pieces(), CODINGS["gzip"])

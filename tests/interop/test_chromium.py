@@ -14,6 +14,7 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from tests.interop.clients.chromium import visit
+from tests.interop.exchanges import exchange
 from tests.interop.memory import MiB
 from tests.interop.servers.keys import keys_in
 from tests.interop.servers.server import sum_of
@@ -171,6 +172,7 @@ PARTS = [
 ]
 
 
+@exchange("Chromium", "server", "HTTP/2 on TLS", "a form with a file")
 def test_a_form(seen: Any) -> None:
     assert seen["form"]["status"] == 200
     assert json.loads(seen["form"]["text"]) == PARTS
@@ -186,6 +188,7 @@ def test_a_refusal_in_the_middle(seen: Any) -> None:
     assert json.loads(seen["refused"]["text"])["error"] == "limit-exceeded"
 
 
+@exchange("Chromium", "server", "HTTP/2 on TLS", "a body that is streamed by `fetch`")
 def test_a_stream(seen: Any) -> None:
     sha256, size = seen["stream"]["text"].split()
     assert (sha256, int(size)) == sum_of(CONTENT[:CHUNK] * CHUNKS)

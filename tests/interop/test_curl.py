@@ -19,6 +19,7 @@ from tests.app.serving import (
     serving_child,
     until,
 )
+from tests.interop.exchanges import exchange
 from tests.interop.memory import (
     SLOW_SERVER,
     TREQ_CLIENT,
@@ -130,6 +131,7 @@ FORMS = {
 }
 
 
+@exchange("curl", "server", "HTTP/1.1", "every kind of form that curl sends")
 @pytest.mark.parametrize("case", FORMS.values(), ids=FORMS.keys())
 def test_forms(case: Case, server: Server, here: Path) -> None:
     parts = curl(here, *case.arguments, server.url, given=case.given)
@@ -184,6 +186,9 @@ def test_killed_in_the_middle(way: list[str], server: Server, here: Path) -> Non
     assert curl(here, "-T", "a.txt", server.url)
 
 
+@exchange(
+    "curl", "server", "HTTP/1.1", "a refusal before the upload, `Expect: 100-continue`"
+)
 def test_a_refusal_before_the_upload(tmp_path: Path) -> None:
     big = sparse(tmp_path / "big", HUGE)
     with serving_child(tmp_path / "inbox", "--max-size", "1000") as (_, url):
@@ -227,6 +232,9 @@ def told(grown: int) -> int:
     return grown
 
 
+@exchange(
+    "curl", "server", "HTTP/1.1", "a huge form and a huge PUT, in constant memory"
+)
 @pytest.mark.parametrize("way", ["-F", "-T"])
 def test_the_memory_of_the_server(way: str, server: Server, tmp_path: Path) -> None:
     big = sparse(tmp_path / "big.bin", HUGE)

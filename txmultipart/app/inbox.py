@@ -65,6 +65,8 @@ class Inbox:
         #: Set when the service stops: what comes now is refused.
         self.closed = False
         self._files: set[FileSink] = set()
+        self._writing: set[Deferred[int]] = set()
+        self._removed: list[Deferred[None]] = []
 
     async def take_parts(self, reader: MultipartReader, stored: list[Stored]) -> None:
         """Store every file among the parts, and add what became of each to ``stored``."""
@@ -102,17 +104,25 @@ class Inbox:
         self._files.add(file)
         try:
             limit = LimitSink(self.max_size, limit="max_part_size")
-            await stream.write_to(TeeSink(limit, digest, file))
+            await self._write(stream, TeeSink(limit, digest, file))
         except OSError as error:
             if error.errno not in _REFUSALS:
                 raise  # nothing that a sender could make sense of
             raise storage_error(error) from error
-        except MisuseError:
+        except (MisuseError, CancelledError):
             self._check_open()  # the file was removed because the service stops
             raise
         finally:
             self._files.discard(file)
         return _stored(name, filename, file.path.name, digest)
+
+    async def _write(self, stream: Incoming, sink: TeeSink) -> None:
+        writing = stream.write_to(sink)
+        self._writing.add(writing)
+        try:
+            await writing
+        finally:
+            self._writing.discard(writing)
 
     def _check_open(self) -> None:
         """An upload that is under way when the service stops begins no new file."""
@@ -133,10 +143,16 @@ class Inbox:
         return _stored(part.name, "", None, HashSink())
 
     def close(self) -> Deferred[Any]:
-        """Take nothing more and remove what is not whole; fires when that is done."""
+        """Take nothing more and remove what is not whole; fires when that is done.
+
+        May be called again, for what others began to remove.
+        """
         self.closed = True
         stopped = Failure(CancelledError("the service stops"))
-        return gatherResults([file.fail(stopped) for file in self._files])
+        self._removed += [file.fail(stopped) for file in self._files]
+        for writing in list(self._writing):
+            writing.cancel()  # whose sender is told, though it may send nothing more
+        return gatherResults(self._removed)
 
 
 def storage_error(error: OSError) -> StorageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -22,6 +23,11 @@ class ServeOptions(AnyOrderOptions, service.InboxOptions):
 
     def parseArgs(self, *directories: str) -> None:
         """The folder stands without a dash; it is made if it is not there."""
+        if self["forward"] is not None:
+            if directories:
+                raise usage.UsageError("say a folder or where to forward to, not both")
+            self["directory"] = None
+            return
         if len(directories) != 1:
             raise usage.UsageError("say which one folder to receive into")
         (directory,) = directories
@@ -81,5 +87,18 @@ def serve(options: ServeOptions) -> str | int:
     inbox.listening.addErrback(cannot_listen)
     reactor.callWhenRunning(inbox.startService)
     reactor.addSystemEventTrigger("before", "shutdown", inbox.stopService)
+    reactor.addSystemEventTrigger("before", "shutdown", _hurry_next_time, inbox)
     reactor.run()
     return problems[0] if problems else 0
+
+
+def _hurry_next_time(inbox: service.InboxService) -> None:
+    """A second signal is from somebody who does not want to wait for uploads."""
+    from twisted.internet import reactor
+
+    def again(*_: object) -> None:
+        reactor.callFromThread(inbox.hurry)  # type: ignore[attr-defined]
+
+    for number, method in ((signal.SIGINT, "sigInt"), (signal.SIGTERM, "sigTerm")):
+        if signal.getsignal(number) == getattr(reactor, method, None):
+            signal.signal(number, again)

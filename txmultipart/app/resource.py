@@ -11,7 +11,7 @@ from txmultipart.body.delivery import get_body
 from txmultipart.body.reader import MultipartReader
 from txmultipart.errors import LimitExceeded, MalformedMultipart
 from txmultipart.limits import Limits
-from txmultipart.web.answer import answer_with, problem_body
+from txmultipart.web.answer import answer_call, problem_body
 from txmultipart.web.resource import MultipartResource
 
 # No script, style or frame: the page needs none, whatever somebody makes of it.
@@ -63,7 +63,7 @@ class InboxResource(MultipartResource):
 
     def render_PUT(self, request: Any) -> int:
         """Store the body under the name in the URL."""
-        return answer_with(request, self._put, request)
+        return answer_call(request, self._put, request)
 
     async def _put(self, request: Any) -> bytes:
         filename = _filename(request)

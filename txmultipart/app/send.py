@@ -155,7 +155,11 @@ def add_field(form: FormData, field: str) -> None:
     if known:
         raise MisuseError(f"-F does not know {', '.join(known)}")
     if content[0] == "<":
-        form.add_field(name, Path(path), content_type=kind)
+        # As text that stands there: a field without a file name, and without a type.
+        payload = form.add_field(name, Path(path), content_type=kind)
+        payload.set_content_disposition("form-data", name=name)
+        if kind is None:
+            payload.headers.removeHeader("Content-Type")
     else:
         form.add_file(name, Path(path), filename=filename, content_type=kind)
 

@@ -19,7 +19,9 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
 
+from txmultipart.app.forward import Forwarding, checked_url
 from txmultipart.app.inbox import Inbox
 from txmultipart.app.resource import InboxResource
 from txmultipart.limits import Limits
@@ -27,6 +29,12 @@ from txmultipart.web.site import StreamingSite
 
 #: Other machines are let in only when asked for, with ``tcp:8080`` for instance.
 DEFAULT_ENDPOINT = "tcp:8080:interface=127.0.0.1"
+
+#: Seconds in which those who ran out of time are told so.
+_LAST_WORDS = 1.0
+
+#: Seconds after which somebody who stops the service should hear why it goes on.
+_A_MOMENT = 0.2
 
 #: Is given lines for people.
 Announce = Callable[[str], object]
@@ -37,6 +45,12 @@ _log = Logger()
 def _size(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError("max-size is a whole number of bytes")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("drain-time is a whole number of seconds")
     return int(text)
 
 
@@ -54,6 +68,20 @@ class InboxOptions(usage.Options):
             Limits().max_part_size,
             "The largest file that is taken, in bytes.",
             _size,
+        ),
+        (
+            "drain-time",
+            None,
+            10,
+            "Seconds that uploads under way have when the service stops.",
+            _seconds,
+        ),
+        (
+            "forward",
+            None,
+            None,
+            "A URL that everything is sent on to, instead of being stored.",
+            checked_url,
         ),
     )
 
@@ -73,7 +101,7 @@ class InboxOptions(usage.Options):
     def postOptions(self) -> None:
         """Listen somewhere, and have a folder."""
         self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
-        if not Path(self["directory"]).is_dir():
+        if self["forward"] is None and not Path(self["directory"]).is_dir():
             raise usage.UsageError(f"there is no folder {self['directory']!r}")
 
 
@@ -88,20 +116,30 @@ class InboxService(Service):
     """Listens on ``endpoints`` and puts what comes into ``inbox``.
 
     ``announce`` is given lines for people when it listens. ``listening`` fires
-    with the ports, or fails if one cannot be had.
+    with the ports, or fails if one cannot be had. When the service stops, uploads
+    under way have ``drain_time`` seconds to come to their end.
     """
 
     name = "txmultipart"
 
     def __init__(
-        self, reactor: Any, inbox: Inbox, endpoints: list[str], announce: Announce
+        self,
+        reactor: Any,
+        inbox: Inbox | Forwarding,
+        endpoints: list[str],
+        announce: Announce,
+        *,
+        drain_time: float = 10.0,
     ) -> None:
         self._reactor = reactor
         self._inbox = inbox
         self._endpoints = endpoints
         self._announce = announce
         self._ports: list[IListeningPort] = []
-        self.site = StreamingSite(InboxResource(inbox))
+        self._drain_time = drain_time
+        self.site = StreamingSite(
+            _resource(inbox), reactor=reactor, drain_time=drain_time + _LAST_WORDS
+        )
         self.listening: Deferred[list[IListeningPort]] = Deferred()
 
     def startService(self) -> None:
@@ -149,10 +187,35 @@ class InboxService(Service):
         return ports
 
     def stopService(self) -> Deferred[Any]:
-        """Stop listening, and remove what has not come whole."""
+        """Stop listening, let uploads come to their end, remove what has not.
+
+        Fires when every connection is closed and every file whole or gone.
+        """
         super().stopService()
-        closed = [Deferred.fromCoroutine(_stop(port)) for port in self._ports]
-        return gatherResults([*closed, self._inbox.close()])
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        ports, self._ports = self._ports, []
+        await gatherResults([Deferred.fromCoroutine(_stop(port)) for port in ports])
+        empty = self.site.drain()
+        later = [
+            self._reactor.callLater(_A_MOMENT, self._announce_wait),
+            self._reactor.callLater(self._drain_time, self._inbox.close),
+        ]
+        await empty
+        for call in later:
+            if call.active():
+                call.cancel()
+        await self._inbox.close()
+
+    def hurry(self) -> None:
+        """While it stops: give those who are still there no more time."""
+        self._inbox.close()
+        self.site.drain(_LAST_WORDS)
+
+    def _announce_wait(self) -> None:
+        seconds, left = f"{self._drain_time:g} s", len(self.site.connections)
+        self._announce(f"Stopping: up to {seconds} for connections in use: {left}")
 
 
 async def _stop(port: IListeningPort) -> None:
@@ -167,7 +230,11 @@ def _first_cause(failure: Failure) -> Failure:
     return error.subFailure if isinstance(error, FirstError) else failure
 
 
-def _welcome(endpoint: str, port: IListeningPort, folder: Path) -> list[str]:
+def _resource(inbox: Inbox | Forwarding) -> Resource:
+    return inbox.resource if isinstance(inbox, Forwarding) else InboxResource(inbox)
+
+
+def _welcome(endpoint: str, port: IListeningPort, folder: Path | str) -> list[str]:
     """What a person wants to know at the start; the curl line works when pasted."""
     address: Any = port.getHost()
     if not hasattr(address, "port"):
@@ -191,5 +258,16 @@ def makeService(options: InboxOptions, announce: Announce = _log_line) -> IServi
     """The service that ``options`` describe; called by twist and twistd."""
     from twisted.internet import reactor
 
-    inbox = Inbox(Path(options["directory"]).resolve(), max_size=options["max-size"])
-    return InboxService(reactor, inbox, options["listen"], announce)
+    inbox: Inbox | Forwarding
+    if options["forward"] is not None:
+        inbox = Forwarding(reactor, options["forward"])
+    else:
+        folder = Path(options["directory"]).resolve()
+        inbox = Inbox(folder, max_size=options["max-size"])
+    return InboxService(
+        reactor,
+        inbox,
+        options["listen"],
+        announce,
+        drain_time=options["drain-time"],
+    )

@@ -1,4 +1,10 @@
-"""apache2: passes everything on to a backend, and refuses what is too long itself."""
+"""apache2: passes everything on to a backend.
+
+What is too long by its Content-Length it refuses itself, at once: its LimitRequestBody is
+not for what is passed on over HTTP/2. It listens to a backend only after it has sent all,
+so that from 18 MiB on the backend's 413 is lost: that one reads 16 MiB more than it wants
+and ends the connection then, which apache calls 502.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +20,10 @@ from tests.interop.servers.program import (
     launch_on_free_ports,
     version_of,
 )
-from tests.interop.servers.server import LIMIT, Server, told, urls
+from tests.interop.servers.server import Server, told, urls
 from tests.peers import peer
 
-MODULES = ("mpm_event", "authz_core", "ssl", "http2", "proxy", "proxy_http")
+MODULES = ("mpm_event", "authz_core", "ssl", "http2", "proxy", "proxy_http", "rewrite")
 
 #: It never serves as root, so then it becomes somebody who needs no file of ours.
 USER = "User nobody\nGroup nogroup"
@@ -34,20 +40,27 @@ Mutex sem
 Listen 127.0.0.1:{tls}
 Listen 127.0.0.1:{h2c}
 Protocols h2 h2c http/1.1
-ProxyPass / http://127.0.0.1:{backend}/
 <Location /upload/>
     LimitRequestBody 0
 </Location>
-<Location /limited/>
-    LimitRequestBody {limit}
-</Location>
+<VirtualHost 127.0.0.1:{h2c}>
+    {announced}
+    ProxyPass / http://127.0.0.1:{backend}/
+</VirtualHost>
 <VirtualHost 127.0.0.1:{tls}>
+    {announced}
     SSLEngine on
     SSLCertificateFile {keys.certificate}
     SSLCertificateKeyFile {keys.key}
     ProxyPass / http://127.0.0.1:{backend}/
 </VirtualHost>
 """
+
+
+#: What says that it is too long, in eight digits, is refused without a look at it.
+ANNOUNCED = """RewriteEngine on
+    RewriteCond %{HTTP:Content-Length} ^[0-9]{8,}$
+    RewriteRule ^/limited/ - [R=413]"""
 
 
 async def start_apache(reactor: Any, folder: Path, documents: Path) -> Server:
@@ -62,7 +75,7 @@ async def start_apache(reactor: Any, folder: Path, documents: Path) -> Server:
         names = {"folder": folder, "keys": keys, "backend": backend, "user": user}
         tls, h2c = ports
         text = CONFIGURATION.format(
-            **names, modules=modules, tls=tls, h2c=h2c, limit=LIMIT
+            **names, modules=modules, tls=tls, h2c=h2c, announced=ANNOUNCED
         )
         written.write_text(text)
         return launch(reactor, folder, program, "-DFOREGROUND", "-f", written)

@@ -1,7 +1,10 @@
 """h2o: passes uploads on to a backend, and serves the documents itself.
 
-It passes nothing on before it has all of it, so the backend's 413 comes late. A body
-that is longer than its own bound it answers with RST_STREAM, REFUSED_STREAM.
+It passes nothing on before it has all of it, so the backend's 413 comes late; and it
+listens only after it has sent all, so that from 18 MiB on there is 502 instead: the
+backend reads 16 MiB more than it wants and ends the connection then. A body that is
+longer than its own bound it answers with RST_STREAM, REFUSED_STREAM, although it was that
+body: whoever sends it again gets the same.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """nginx: stores what is PUT (ngx_http_dav_module), with Debian's defaults otherwise.
 
 By default it ends a connection, with a GOAWAY, after every thousandth request. It takes
-PUT only, and answers 201 for a new name and 204 for one that is there.
+PUT only, and answers 201 for a new name and 204 for one that is there. ``guarded/`` is as
+``upload/`` for who is "me" and knows the word "secret".
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ http {{
         root {folder}/stored;
         dav_methods PUT;
         location /upload/ {{ client_max_body_size 0; }}
+        location /guarded/ {{
+            client_max_body_size 0;
+            auth_basic "here";
+            auth_basic_user_file {folder}/passwords;
+        }}
         location /limited/ {{ client_max_body_size {limit}; }}
         location / {{ root {documents}; }}
     }}
@@ -52,8 +58,9 @@ async def start_nginx(reactor: Any, folder: Path, documents: Path) -> Server:
     """Start it."""
     program, keys = peer("nginx"), keys_in(folder)
     stored, written = folder / "stored", folder / "nginx.conf"
-    for name in ("upload", "limited"):
+    for name in ("upload", "limited", "guarded"):
         (stored / name).mkdir(parents=True)
+    (folder / "passwords").write_text("me:{PLAIN}secret\n")
     user = "user root;" if os.getuid() == 0 else ""
 
     def attempt(ports: list[int]) -> Child:

@@ -6,8 +6,8 @@
 - ``redirect?code=307&to=/upload/x``,
 - ``refuse…`` resets the first request for each URL with REFUSED_STREAM,
 - ``goaway…`` serves the request, and says GOAWAY,
-- ``goaway-once…?last=0`` says GOAWAY to the first request for each URL, that streams
-  beyond ``last`` were not begun, and closes,
+- ``goaway-once…?last=1`` says GOAWAY to the first request for each URL, that streams
+  beyond ``last`` were not begun, and closes; node takes 0 for the last that it has begun,
 - ``settings?maxConcurrentStreams=1`` changes the connection's settings, then as ``upload/``.
 """
 

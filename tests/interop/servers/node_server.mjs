@@ -77,7 +77,7 @@ function goaway(stream) {
 }
 
 // Ends the connection of the first request for each URL, with a GOAWAY that says that
-// streams beyond ?last= (0 if not given) were not begun.
+// streams beyond ?last= were not begun; 0, or none, is the last that was begun.
 function goawayOnce(stream, headers, url) {
   if (seen.has(url.href)) return upload(stream);
   seen.add(url.href);

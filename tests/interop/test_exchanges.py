@@ -1,0 +1,55 @@
+"""The README's table of exchanges is what a run of these tests would make it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from subprocess import run
+
+from tests.interop.exchanges import README, Exchange, declared, table, told
+from tests.programs import ROOT
+
+TESTS = """
+import pytest
+from tests.interop.exchanges import configure, exchange
+
+@exchange("pytest", "a test", "HTTP/9", "what works")
+@pytest.mark.parametrize("n", [1, 2])
+def test_it_works(n): pass
+
+@exchange("pytest", "a test", "HTTP/9", "what works at times")
+@pytest.mark.parametrize("n", [1, 2])
+def test_it_works_once(n): assert n == 1
+"""
+
+
+def test_the_readme_has_all_of_them() -> None:
+    assert told(README.read_text()) == declared()
+
+
+def test_a_run_notes_what_has_passed(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.interop.exchanges import configure as pytest_configure"
+    )
+    (tmp_path / "test_it.py").write_text(TESTS)
+    noted = tmp_path / "rows.json"
+    environment = {"TXMULTIPART_EXCHANGES": str(noted), "PYTHONPATH": str(ROOT)}
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(tmp_path),
+    ]
+    run(line, cwd=tmp_path, env={**os.environ, **environment}, check=False)
+    rows = json.loads(noted.read_text())
+    assert [(row[4], row[5]) for row in rows] == [
+        ("what works", True),
+        ("what works at times", False),
+    ]
+    text = f"before\n<!-- exchanges -->\n{table(rows)}<!-- end of exchanges -->\nbehind"
+    assert told(text) == {Exchange("pytest", "a test", "HTTP/9", "what works")}

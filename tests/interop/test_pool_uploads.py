@@ -1,0 +1,97 @@
+"""A gigabyte to each server that others wrote, and to ours, in a flat memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_twisted
+from pytest_twisted import blockon
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from tests.interop.memory import MiB, sparse
+from tests.interop.pool_client import arrived, upload
+from tests.interop.servers import START
+from tests.interop.servers.ours import start_ours
+from tests.interop.servers.server import Server, Sum, Transport
+
+#: What the memory of a client may grow by, the machinery of TLS included.
+ROOM = 24 * MiB
+
+#: What is encrypted takes all the ways that what is in the clear does, and one more.
+SIZES: dict[Transport, int] = {"tls": 1024 * MiB, "h2c": 64 * MiB}
+
+
+async def ours(reactor: Any, folder: Path, documents: Path) -> Server:
+    """Our own, like the others."""
+    return await start_ours(reactor, folder)
+
+
+ALL: dict[str, Callable[[Any, Path, Path], Awaitable[Server]]] = {
+    **START,
+    "txmultipart": ours,
+}
+
+
+@pytest_twisted.async_yield_fixture(scope="module", params=ALL)
+async def server(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: Path,
+) -> AsyncIterator[Server]:
+    folder = tmp_path_factory.mktemp(request.param)
+    server = await ALL[request.param](reactor, folder, documents)
+    yield server
+    await server.stop()
+
+
+class Content(NamedTuple):
+    """What is sent, and what is to arrive."""
+
+    path: Path
+    sum: Sum
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Content]]:
+    """A file of each size."""
+    folder = tmp_path_factory.mktemp("contents")
+    made = {size: content_of(folder / f"{size}", size) for size in SIZES.values()}
+    yield made
+    for content in made.values():
+        content.path.unlink()
+
+
+def content_of(path: Path, size: int) -> Content:
+    """A file that takes little room; each of its mebibytes begins with its number."""
+    with sparse(path, size).open("r+b") as file:
+        for start in range(0, size, MiB):
+            file.seek(start)
+            file.write(b"%d" % start)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256")
+    return Content(path, Sum(digest.hexdigest(), size))
+
+
+@pytest.mark.parametrize("transport", SIZES)
+def test_an_upload_in_constant_memory(
+    server: Server, transport: Transport, contents: dict[int, Content]
+) -> None:
+    content = contents[SIZES[transport]]
+    # It has a limit of its own, longer than that of a test.
+    blockon(Deferred.fromCoroutine(send(server, transport, content)))
+
+
+async def send(server: Server, transport: Transport, content: Content) -> None:
+    # Ours takes one name as a path, the others what is in this folder.
+    path = transport if server.name == "txmultipart" else f"upload/{transport}"
+    outcome = await upload(server, transport, path, content.path)
+    print(outcome)
+    assert outcome.version == 2
+    assert outcome.status in (200, 201, 204)
+    assert outcome.growth <= ROOM
+    assert await arrived(server, path, outcome) == content.sum

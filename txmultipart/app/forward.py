@@ -1,0 +1,36 @@
+"""Forwarding: in the place of an inbox, for a service that sends all it gets on."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.web.client import Agent
+
+from txmultipart.limits import Limits
+from txmultipart.web.pool import HTTP2ConnectionPool
+from txmultipart.web.relay import Relay
+
+
+def checked_url(text: str) -> str:
+    """``text`` if a relay can send to it; ``ValueError`` if not."""
+    parts = urlsplit(text)
+    good = text.isascii() and parts.scheme in ("http", "https") and parts.hostname
+    if not good or parts.query or parts.fragment or parts.username:
+        raise ValueError("forward is an http:// or https:// URL without a query")
+    return text
+
+
+class Forwarding:
+    """What a service has of a relay to ``url``; ``folder`` is where things go."""
+
+    def __init__(self, reactor: Any, url: str) -> None:
+        self.folder = url
+        self._pool = HTTP2ConnectionPool(reactor)
+        agent = Agent(reactor, pool=self._pool)
+        self.resource = Relay(reactor, url, agent=agent, limits=Limits())
+
+    def close(self) -> Deferred[None]:
+        """Close the connections to the upstream; fires when they are closed."""
+        return self._pool.closeCachedConnections()
