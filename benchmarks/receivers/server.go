@@ -1,6 +1,7 @@
 // Go's net/http and mime/multipart: server PORT FOLDER [CERTIFICATE KEY]
 //
 // BUFFER in the environment: bytes of a file that are written at once.
+// DRAIN in the environment: bodies are read in blocks of so many bytes, and dropped.
 package main
 
 import (
@@ -23,10 +24,21 @@ func write(file *os.File, part io.Reader, buffer int) (int64, error) {
 	return io.Copy(struct{ io.Writer }{output}, part)
 }
 
+// Without the ReadFrom of io.Discard, which reads 8 KiB at a time.
+func drain(body io.Reader, block int) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, make([]byte, block))
+}
+
 func main() {
 	port, folder := os.Args[1], os.Args[2]
 	buffer, _ := strconv.Atoi(os.Getenv("BUFFER"))
+	block, _ := strconv.Atoi(os.Getenv("DRAIN"))
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if block > 0 {
+			size, _ := drain(r.Body, block)
+			fmt.Fprintf(w, "%d", size)
+			return
+		}
 		reader, err := r.MultipartReader()
 		if err != nil {
 			http.Error(w, err.Error(), 400)

@@ -12,7 +12,8 @@ kind, url, path, ca = sys.argv[1:]
 
 async def upload(pool, name, file):
     response = await treq.post(url, files={"file": (name, file)}, pool=pool)
-    await response.content()
+    assert response.code == 200
+    return int(await response.content())
 
 
 async def main(reactor):
@@ -20,8 +21,8 @@ async def main(reactor):
     with open("/dev/null", "rb") as small, open(path, "rb") as file:
         await upload(pool, "small.bin", small)
         started, used = time.perf_counter(), time.process_time()
-        await upload(pool, "file.bin", file)
-    print(time.perf_counter() - started, time.process_time() - used)
+        told = await upload(pool, "file.bin", file)
+        print(time.perf_counter() - started, time.process_time() - used, told)
     await pool.closeCachedConnections()
 
 

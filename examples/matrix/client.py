@@ -15,14 +15,17 @@ MAX_SIZE = 50 << 20
 
 async def fetch(response, sink):
     """The JSON object, the headers of the media, and where they are if not here."""
+    about = headers = location = None
     limits = Limits(max_part_size=MAX_SIZE, max_parts=2)
     async with MultipartReader.from_response(response, limits=limits) as reader:
-        about = await (await reader.next_part()).json()
-        media = await reader.next_part()
-        location = media.headers.get("Location")
-        if location is None:
-            await media.write_to(sink)
-        return about, media.headers, location
+        async for part in reader:
+            if about is None:
+                about = await part.json()
+                continue
+            headers, location = part.headers, part.headers.get("Location")
+            if location is None:
+                await part.write_to(sink)
+    return about, headers, location
 
 
 async def main(reactor, url, path):
@@ -30,6 +33,8 @@ async def main(reactor, url, path):
     if response.code != 200:
         raise SystemExit(f"{response.code}: {await response.text()}")
     about, headers, location = await fetch(response, FileSink(path))
+    if headers is None:
+        raise SystemExit("there are no media in the answer")
     print(about, headers.content_type, location)
 
 

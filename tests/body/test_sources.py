@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import (
+    CancelledError,
+    Deferred,
+    DeferredLock,
+    fail,
+    succeed,
+)
 
 from tests.body.doubles import Outcome, Threads, value_of
 from txmultipart.body import sources
@@ -199,8 +205,14 @@ def file_source(file: Any, **options: Any) -> FileSource:
     return FileSource(lambda: file, **options)
 
 
+def begin_to_read(source: FileSource) -> Outcome[bytes]:
+    block = source.read()
+    assert isinstance(block, Deferred)
+    return Outcome(block)
+
+
 def read_in_thread(source: FileSource, threads: Threads) -> bytes:
-    piece = Outcome(source.read())
+    piece = begin_to_read(source)
     assert not piece.fired
     threads.run()
     return piece.value
@@ -213,7 +225,7 @@ def test_a_file_is_opened_and_read_in_a_thread(
     file = io.BytesIO(b"abc")
     opened = []
     source = FileSource(lambda: opened.append(1) or file)  # type: ignore[func-returns-value]
-    read = Outcome(source.read())
+    read = begin_to_read(source)
     assert opened == []
     threads.run()
     assert read.value == b"ab"
@@ -234,12 +246,57 @@ def test_a_file_of_somebody_else_is_not_closed(threads: Threads) -> None:
 
 def test_a_file_is_not_closed_while_a_thread_reads_it(threads: Threads) -> None:
     source = file_source(file := io.BytesIO(b"abc"))
-    read = Outcome(source.read())
+    read = begin_to_read(source)
     source.close()
     assert not file.closed
     threads.run()
     assert read.value == b"abc"
     assert file.closed
+
+
+def test_what_is_at_hand_is_read_at_once(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One block in a few comes from a thread all the same, or nobody else has a turn."""
+    monkeypatch.setattr(sources, "BLOCK", 2)
+    monkeypatch.setattr(sources, "AT_ONCE", 3)
+    monkeypatch.setattr(sources, "at_hand", lambda file, size: file.read(size))
+    source = file_source(io.BytesIO(b"abcdefghi"))
+    assert read_in_thread(source, threads) == b"ab"
+    assert source.read() == b"cd"
+    assert source.read() == b"ef"
+    assert read_in_thread(source, threads) == b"gh"
+    assert source.read() == b"i"
+    assert source.read() == b""
+    source.close()
+
+
+def test_what_is_not_at_hand_is_read_in_a_thread(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "BLOCK", 2)
+    monkeypatch.setattr(sources, "at_hand", lambda file, size: None)
+    source = file_source(io.BytesIO(b"abcd"))
+    assert read_in_thread(source, threads) == b"ab"
+    assert read_in_thread(source, threads) == b"cd"
+    source.close()
+
+
+def test_nothing_is_read_at_once_while_a_thread_reads(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was given up may still be reading the same file."""
+    monkeypatch.setattr(sources, "BLOCK", 1)
+    monkeypatch.setattr(sources, "at_hand", lambda *_: pytest.fail("not alone"))
+    file, lock = io.BytesIO(b"ab"), DeferredLock()
+    first, second = (file_source(file, owned=False, lock=lock) for _ in "ab")
+    assert read_in_thread(second, threads) == b"a"
+    reading = begin_to_read(first)
+    first.close()
+    piece = begin_to_read(second)
+    threads.run()
+    assert (reading.value, piece.value) == (b"b", b"")
+    second.close()
 
 
 def test_a_file_that_is_never_read_is_never_opened() -> None:

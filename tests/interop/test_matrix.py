@@ -18,6 +18,7 @@ from txmultipart import (
     LimitExceeded,
     MalformedMultipart,
     MemorySink,
+    NotMultipart,
     TruncatedMultipart,
 )
 from txmultipart.limits import UNLIMITED
@@ -43,6 +44,8 @@ MOVED = (
     b"--gc0p4Jq0M2Yt08jU534c0p\r\nLocation: https://cdn.example/x\r\n\r\n"
     b"\r\n--gc0p4Jq0M2Yt08jU534c0p--\r\n"
 )
+
+CLOSE = b"\r\n--gc0p4Jq0M2Yt08jU534c0p--\r\n"
 
 KIND = "multipart/mixed; boundary=gc0p4Jq0M2Yt08jU534c0p"
 
@@ -116,13 +119,28 @@ def test_cut_short() -> None:
         fetched([WHOLE[:-3000]])
 
 
+def test_nothing() -> None:
+    with pytest.raises(TruncatedMultipart):
+        fetched([])
+
+
+def test_no_media() -> None:
+    (about, headers, location), _ = fetched([WHOLE.partition(JSON)[0] + JSON + CLOSE])
+    assert (about, headers, location) == ({"a": {"b": "c"}, "d": 1}, None, None)
+
+
+def test_a_page_of_html() -> None:
+    with pytest.raises(NotMultipart):
+        fetched([b"<h1>It works!</h1>"], "text/html")
+
+
 def test_no_json() -> None:
     with pytest.raises(MalformedMultipart):
         fetched([WHOLE.replace(b'{"a"', b'{{"a"')])
 
 
 def test_too_much() -> None:
-    module = example("client", FOLDER)
+    module: Any = example("client", FOLDER)
     module.MAX_SIZE = 1000
     done = Deferred.fromCoroutine(
         module.fetch(Response([WHOLE]), MemorySink(UNLIMITED))

@@ -15,7 +15,7 @@ from tests.interop.pool_client import Client
 from tests.interop.servers.documents import SMALL
 from tests.interop.servers.nginx import start_nginx
 from tests.interop.servers.node import start_node
-from tests.interop.servers.server import TRANSPORTS, Server, Transport, sum_of
+from tests.interop.servers.server import TRANSPORTS, Server, sum_of
 from txmultipart import RawBody
 from txmultipart.http2 import ConnectionTerminated, StreamReset
 from txmultipart.web.exchange import RequestNotProcessed
@@ -41,35 +41,11 @@ async def node(
     await server.stop()
 
 
-class Counting(Client):
-    """A client that counts the connections that it has made."""
-
-    def __init__(self, server: Server, transport: Transport) -> None:
-        super().__init__(reactor, server, transport)
-        self.made = 0
-        self._get_connection = self.pool.getConnection
-        self.pool.getConnection = self._count
-
-    def _count(self, key: Any, endpoint: Any) -> Any:
-        return self._get_connection(key, _Counted(self, endpoint))
-
-
-class _Counted:
-    """An endpoint that is counted."""
-
-    def __init__(self, client: Counting, endpoint: Any) -> None:
-        self._client, self._endpoint = client, endpoint
-
-    def connect(self, factory: Any) -> Any:
-        self._client.made += 1
-        return self._endpoint.connect(factory)
-
-
 @pytest_twisted.async_yield_fixture(params=TRANSPORTS)
 async def to_nginx(
     nginx: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Counting]:
-    client = Counting(nginx, request.param)
+) -> AsyncIterator[Client]:
+    client = Client(reactor, nginx, request.param)
     yield client
     await client.close()
 
@@ -77,8 +53,8 @@ async def to_nginx(
 @pytest_twisted.async_yield_fixture(params=TRANSPORTS)
 async def to_node(
     node: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Counting]:
-    client = Counting(node, request.param)
+) -> AsyncIterator[Client]:
+    client = Client(reactor, node, request.param)
     yield client
     await client.close()
 
@@ -97,16 +73,16 @@ async def ask_often(client: Client, path: str, body: bytes | None) -> set[Any]:
     return set(await gatherResults([twenty.run(begin, n) for n in range(4000)]))
 
 
-async def test_four_thousand_requests(to_nginx: Counting) -> None:
+async def test_four_thousand_requests(to_nginx: Client) -> None:
     """nginx ends every connection after a thousand, with the next ones under way."""
     assert await ask_often(to_nginx, "small", None) == {(200, SMALL)}
-    assert to_nginx.made >= 4
+    assert to_nginx.connections >= 4
 
 
-async def test_four_thousand_uploads(nginx: Server, to_nginx: Counting) -> None:
+async def test_four_thousand_uploads(nginx: Server, to_nginx: Client) -> None:
     answers = await ask_often(to_nginx, "upload/{}", CONTENT[:20_000])
     assert answers <= {(201, b""), (204, b"")}
-    assert to_nginx.made >= 4
+    assert to_nginx.connections >= 4
     assert await nginx.arrived("upload/7", b"") == sum_of(CONTENT[:20_000])
 
 
@@ -124,28 +100,28 @@ async def put_all(client: Client, paths: list[str]) -> None:
     assert set(await gatherResults(asked)) == {sum_of(CONTENT)}
 
 
-async def test_every_stream_is_refused_once(to_node: Counting) -> None:
+async def test_every_stream_is_refused_once(to_node: Client) -> None:
     await put_all(to_node, [f"refuse/{to_node.url('')}{n}" for n in range(50)])
-    assert to_node.made == 1
+    assert to_node.connections == 1
 
 
-async def test_requests_without_a_body_are_refused_once(to_node: Counting) -> None:
+async def test_requests_without_a_body_are_refused_once(to_node: Client) -> None:
     paths = [f"refuse/without/{to_node.url('')}{n}" for n in range(50)]
     asked = [Deferred.fromCoroutine(to_node.ask(path)) for path in paths]
     assert {status for status, _ in await gatherResults(asked)} == {200}
 
 
-async def test_a_goaway_with_uploads_under_way(to_node: Counting) -> None:
+async def test_a_goaway_with_uploads_under_way(to_node: Client) -> None:
     await to_node.ask("small")  # stream 1
     paths = [f"upload/{n}" for n in range(50)]
     await put_all(to_node, [*paths, f"goaway-once/{to_node.url('')}?last=1"])
-    assert to_node.made == 2
+    assert to_node.connections == 2
 
 
-async def test_a_goaway_after_each_request(to_node: Counting) -> None:
+async def test_a_goaway_after_each_request(to_node: Client) -> None:
     for n in range(10):
         await put_all(to_node, [f"goaway/{n}"])
-    assert to_node.made >= 9
+    assert to_node.connections >= 9
 
 
 def once() -> Iterator[bytes]:
@@ -154,7 +130,7 @@ def once() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("how", ["refuse/", "goaway-once/"])
-async def test_a_body_that_is_gone(to_node: Counting, how: str) -> None:
+async def test_a_body_that_is_gone(to_node: Client, how: str) -> None:
     """Who asked is told that nothing was done, and may ask again."""
     await to_node.ask("small")  # stream 1
     path = f"{how}gone/{to_node.url('')}?last=1"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from tests.interop.pool_client import Client
 from tests.interop.servers import START
@@ -71,15 +70,3 @@ async def test_documents(server: Server, client: Client) -> None:
     _, large = await client.ask("large")
     assert len(large) == LARGE * MiB
     assert sum_of(large) == sum_of_large()
-
-
-@pytest.mark.parametrize("server", ["nginx"], indirect=True, scope="module")
-async def test_four_thousand_requests(server: Server, client: Client) -> None:
-    """A server that says GOAWAY every thousand requests loses none of them."""
-    twenty = DeferredSemaphore(20)
-
-    def ask() -> Deferred[Any]:
-        return Deferred.fromCoroutine(client.ask("small"))
-
-    answers = await gatherResults([twenty.run(ask) for _ in range(4000)])
-    assert set(answers) == {(200, SMALL)}

@@ -12,6 +12,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -52,7 +53,7 @@ async def put(
 ) -> tuple[Child, int]:
     """Run the example; gives the process, and the most memory it was seen with."""
     environment = {} if trust is None else {"SSL_CERT_FILE": str(trust)}
-    words = [sys.executable, PROGRAM, url, file, "token"]
+    words: list[str | Path] = [sys.executable, PROGRAM, url, file, "token"]
     path = {"PYTHONPATH": str(ROOT)}
     child = launch(reactor, folder, *words, **path, **environment)
     most, process = 0, child.transport.pid  # type: ignore[union-attr]
@@ -144,4 +145,37 @@ async def test_its_fields_arrive(tmp_path: Path) -> None:
         "Content-Length": "256000",
     }
     assert noting.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    await port.stopListening()
+
+
+class Rude(Protocol):
+    """Answers with what a test says when it has seen something, and closes."""
+
+    words = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(self.words)
+        self.transport.loseConnection()
+
+
+RUDE = {
+    "nothing": b"",
+    "nonsense": b"220 smtp.example.com ESMTP\r\n\r\n",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-",
+}
+
+
+@pytest.mark.parametrize("words", RUDE.values(), ids=RUDE)
+async def test_a_rude_server(words: bytes, tmp_path: Path) -> None:
+    """One error, and the program ends."""
+    factory: Any = Factory.forProtocol(type("Now", (Rude,), {"words": words}))
+    endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
+    port: Any = await endpoint.listen(factory)
+    url = f"http://127.0.0.1:{port.getHost().port}/api/fs/put"
+    file = sparse(tmp_path / "big.img", HUGE)
+    child, _ = await put(url, file, tmp_path, None)
+    assert not child.clean
+    errors = re.findall(r"^[\w.]+: \[<", child.complaints(), re.M)
+    assert len(errors) == 1, child.complaints()
     await port.stopListening()

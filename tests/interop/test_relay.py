@@ -254,9 +254,6 @@ RUDE: dict[str, tuple[bytes, str]] = {
 }
 
 
-BODIES = {"nothing": (False, True), "nonsense": (False,), "half a head": (False, True)}
-
-
 @pytest.mark.parametrize("kind", RUDE)
 async def test_a_rude_upstream(kind: str, tmp_path: Path) -> None:
     words, expected = RUDE[kind]
@@ -266,7 +263,7 @@ async def test_a_rude_upstream(kind: str, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port.getHost().port}/"
     sent = str(sparse(tmp_path / "sent", 64 * MiB))
     async with relay_to(url, tmp_path) as relay:
-        for version, body in product(VERSIONS, BODIES[kind]):
+        for version, body in product(VERSIONS, (False, True)):
             upload = ("-T", sent) if body else ()
             said, status = await curl(version, *upload, relay.url_h2c)
             assert status.endswith(expected), said

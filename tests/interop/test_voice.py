@@ -58,7 +58,7 @@ async def cloud(folder: Path) -> AsyncIterator[tuple[str, int, Keys]]:
 async def alexa_says(
     environment: dict[str, str], folder: Path, port: int, keys: Keys, what: str
 ) -> Any:
-    words = [alexa.__file__, str(port), keys.trust, what]
+    words: list[str | Path] = [alexa.__file__, str(port), keys.trust, what]
     program = launch(reactor, folder, sys.executable, *words, **environment)
     printed = await program.ended
     assert program.clean, program.complaints()
@@ -160,6 +160,9 @@ async def test_node_has_heard_enough_and_speaks(tmp_path: Path) -> None:
         assert setting.pool._origins  # and all of it on one connection:
         ((origin,),) = [list(setting.pool._origins.values())]
         assert len(origin.lines) == 1
+        # Nothing that is live waits for an acknowledgement (Nagle's algorithm).
+        transport = origin.lines[0].client.transport
+        assert transport.getTcpNoDelay()
         assert device.losses == []
 
 
@@ -202,7 +205,7 @@ async def test_node_breaks_off(how: str, tmp_path: Path) -> None:
             await setting.speak(100)
         device = setting.device
         assert device.recording.closed
-        heartbeats = [{}, {}]
+        heartbeats: list[Any] = [{}, {}]
         await setting.until(
             lambda: [m for m in device.messages if m == {}] == heartbeats
         )

@@ -395,7 +395,7 @@ def test_a_key_of_ones_own_and_no_tls() -> None:
     far = Far(secure=False)
     given: list[Any] = []
     far.pool.getConnection("mine", far).addCallback(given.append)
-    assert type(given[0]).__name__ == "HTTP11ClientProtocol"
+    assert type(given[0]).__name__ == "PromptHTTP1"
     far.close_http1()
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.error import DNSLookupError
+from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
@@ -22,6 +24,7 @@ from txmultipart import (
     MultipartReader,
     MultipartResource,
     RawBody,
+    StreamReset,
     UploadAborted,
     get_body,
 )
@@ -51,7 +54,8 @@ class Upstream(Resource):
         if isinstance(result, bytes):
             return result
         if result is not None:
-            done = Deferred.fromCoroutine(result)  # type: ignore[arg-type]
+            coroutine: Any = result
+            done: Deferred[bytes] = Deferred.fromCoroutine(coroutine)
             done.addCallback(request.write).addCallback(lambda _: request.finish())
             done.addErrback(lambda reason: reason.trap(UploadAborted, CancelledError))
         return NOT_DONE_YET
@@ -338,6 +342,32 @@ def test_an_upstream_that_cannot_be_reached(sender: str, upstream: str) -> None:
     chain.close()
 
 
+FAILURES: dict[str, tuple[Exception, int, str]] = {
+    "too slow to connect": (ConnectTimeout(), 504, "reached in time"),
+    "a name that is none": (DNSLookupError("secret.test"), 502, "DNS lookup failed"),
+    "anything": (ZeroDivisionError("secret.test"), 502, "ZeroDivisionError"),
+    "of HTTP/2": (StreamReset(2), 502, "INTERNAL_ERROR"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_the_reason_is_told_and_no_name_behind_us(kind: str) -> None:
+    error, status, words = FAILURES[kind]
+
+    class Failing:
+        def request(self, *arguments: Any) -> Deferred[Any]:
+            return fail(error)
+
+    front = InMemoryServer(Relay(Clock(), URL, agent=Failing()))  # type: ignore[arg-type]
+    response = front.run(front.client.get(URL))
+    message = json.loads(front.run(response.content()))["message"]
+    assert response.code == status
+    assert words in message
+    assert "secret" not in message
+    front.close()
+    front.pump()
+
+
 def test_an_upstream_that_dies(sender: str, upstream: str) -> None:
     chain = Chain(never, sender, upstream)
     live = LivePayload()
@@ -400,6 +430,22 @@ def test_an_early_answer_goes_back_at_once(sender: str, upstream: str) -> None:
     response = chain.run(sending)
     assert response.code == 413
     assert chain.run(response.content()) == b"too large"
+    chain.close()
+
+
+def test_answer_and_body_may_go_both_ways_at_once(sender: str, upstream: str) -> None:
+    def handle(request: Any) -> Any:
+        request.write(b"hello ")
+        return size_of_body(request)
+
+    chain = Chain(handle, sender, upstream)
+    live = LivePayload()
+    response = chain.run(chain.send("POST", RawBody(live), unbuffered=True))
+    live.write(b"some")
+    chain.front.pump()
+    live.write(b" more")
+    live.finish()
+    assert chain.run(response.content()) == b"hello 9"
     chain.close()
 
 

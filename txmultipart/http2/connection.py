@@ -42,6 +42,7 @@ from txmultipart.http2.floods import Floods
 from txmultipart.http2.frames import goaway
 from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.prompt import write_now
 from txmultipart.http2.reading import adapt_reading
 from txmultipart.http2.receiver import Receiver
 from txmultipart.http2.scheduler import Scheduler
@@ -90,7 +91,7 @@ class Connection(Link):
             RemoteSettingsChanged: self.settings_changed,
         }
         self._ahead: list[Buffer] = []
-        self._busy = False
+        self._busy = self._wrote = False
 
     # The transport ----------------------------------------------------------------
 
@@ -104,7 +105,7 @@ class Connection(Link):
         if self.stage is Stage.CLOSED:
             return
         adapt_reading(self.transport, len(data))
-        self._busy = True
+        self._busy, self._wrote = True, False
         try:
             self._splitter.receive(data)
             self._give_credit_back()
@@ -115,6 +116,8 @@ class Connection(Link):
         finally:
             self._busy = False
         self.pump()
+        if self._wrote and not self.blocked:
+            write_now(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
@@ -150,6 +153,7 @@ class Connection(Link):
 
     def _write(self, data: bytes) -> None:
         if data and self.stage is not Stage.CLOSED:
+            self._wrote = True
             self.write(data)
 
     def _give_credit_back(self) -> None:

@@ -16,7 +16,7 @@ Tried with h2 4.4.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,8 @@ from h2.connection import H2Connection
 from txmultipart.http2.frames import HEADER, Kind, window_update
 
 Buffer = bytes | memoryview
+
+_DATA = int(Kind.DATA)
 
 #: What a window is at most (section 6.9.1).
 _LARGEST = (1 << 31) - 1
@@ -89,15 +91,18 @@ class LumpCredit(PlainCredit):
             return super().send(stream_id, pieces, end=False)  # h2 says what is wrong
         books.outbound_flow_control_window -= size
         stream.outbound_flow_control_window -= size
-        ahead: list[Buffer] = [books.data_to_send()]
-        for piece in pieces:
-            high, low = len(piece) >> 8, len(piece) & 0xFF
-            ahead += (HEADER.pack(high, low, Kind.DATA, 0, stream_id), piece)
-        return ahead
+        return [books.data_to_send(), *_framed(stream_id, pieces)]
 
     def _left(self, stream: Any) -> int:
-        windows = self._connection, stream
-        return min(int(window.outbound_flow_control_window) for window in windows)
+        left: int = stream.outbound_flow_control_window
+        return min(left, int(self._connection.outbound_flow_control_window))
+
+
+def _framed(stream_id: int, pieces: Sequence[Buffer]) -> Iterator[Buffer]:
+    for piece in pieces:
+        size = len(piece)
+        yield HEADER.pack(size >> 8, size & 0xFF, _DATA, 0, stream_id)
+        yield piece
 
 
 def make_credit(connection: H2Connection) -> PlainCredit:

@@ -11,13 +11,19 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
 # What guard refuses with. "as": for others to take from here.
 from twisted.web._auth.wrapper import UnauthorizedResource as UnauthorizedResource
 
 # What a request fails with, beside the names that twisted.web.client has.
 from twisted.web._newclient import BadHeaders as BadHeaders
+from twisted.web._newclient import HTTP11ClientProtocol
 from twisted.web._newclient import RequestNotSent as RequestNotSent
 from twisted.web._newclient import WrongBodyLength as WrongBodyLength
+from twisted.web.client import HTTPConnectionPool, _HTTP11ClientFactory
 from twisted.web.http import HTTPChannel, Request
 
 
@@ -174,3 +180,59 @@ def _proxied_attribute(kind: type) -> str | None:
         if isinstance(attribute, str):
             return attribute
     return None
+
+
+class PromptHTTP1(HTTP11ClientProtocol):
+    """A client's connection that gives an answer as soon as its head is here.
+
+    A stock one holds an answer that comes while the body is being sent, till that is
+    out or the answer is whole; and one that is not HTTP makes it wait for ever.
+    """
+
+    _answered = False
+
+    def request(self, request: Any) -> Deferred[Any]:
+        """Send ``request``; see ``HTTP11ClientProtocol``."""
+        self._answered = False
+        asked: Deferred[Any] = super().request(request)
+        response: Any = self._responseDeferred
+        if self._state == "TRANSMITTING":
+            response.addBoth(self._came, asked)
+        return asked
+
+    def _came(self, result: Any, asked: Deferred[Any]) -> Any:
+        if self._state != "TRANSMITTING":
+            return result  # the body is out: as ever
+        self._answered, self._finishedRequest = True, _told_already()
+        asked.callback(result)
+        return None
+
+    def _disconnectParser(self, reason: Failure) -> None:
+        request = self._currentRequest
+        super()._disconnectParser(reason)
+        # Unless another request was sent from within, what comes when the connection is
+        # lost wants to tell the one and to stop the other.
+        if self._state == "TRANSMITTING" and self._currentRequest is None:
+            self._finishedRequest, self._currentRequest = _told_already(), request
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """What has been answered is over too; a stock one leaves its body waiting."""
+        super().connectionLost(reason)
+        if self._answered:
+            self._disconnectParser(reason)
+
+
+def _told_already() -> Deferred[Any]:
+    """In the place of one that has fired."""
+    ignored: Deferred[Any] = Deferred()
+    return ignored.addErrback(lambda _: None)
+
+
+class _PromptFactory(_HTTP11ClientFactory):
+    def buildProtocol(self, address: Any) -> PromptHTTP1:
+        return PromptHTTP1(self._quiescentCallback)
+
+
+def answer_promptly(pool: HTTPConnectionPool) -> None:
+    """Have the connections of ``pool`` that speak HTTP/1.1 be ``PromptHTTP1``."""
+    pool._factory = _PromptFactory

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import HTTPConnectionPool
 
 from txmultipart.http2 import ClientOptions
+from txmultipart.web.http1 import answer_promptly
 from txmultipart.web.origin import Origin
 
 #: Origins of which it is remembered what they speak, while nothing is open to them.
@@ -43,6 +44,7 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
     up to three times, as long as its body has not begun or is ``replayable``; if it
     cannot be, it fails with ``RequestNotProcessed``, a ``RequestNotSent``.
 
+    An answer that comes while the body is being sent is given at once, on HTTP/1.1 too.
     ``Expect: 100-continue`` is honoured on HTTP/2. A response that nobody reads keeps its
     own stream waiting and nothing else.
 
@@ -74,6 +76,7 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
         handshake_timeout: float = 30.0,
     ) -> None:
         super().__init__(reactor, persistent)
+        answer_promptly(self)
         self.clock = reactor
         self.h2c = h2c
         self.options = options or ClientOptions()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import TimeoutError as ConnectTimeout
@@ -95,7 +95,7 @@ class Sending:
             message = f"the upstream did nothing for {self._seconds:g} seconds"
             return UpstreamTimeout(message)
         if self._onward is not None and self._onward.failure is not None:
-            return self._onward.failure.value
+            return cast("BaseException", self._onward.failure.value)
         if isinstance(error, CancelledError):
             return error  # the sender has gone
         cause = _innermost(error)

@@ -12,6 +12,7 @@ import collections.abc
 import importlib
 import io
 import json
+import os
 import ssl
 import sys
 import time
@@ -42,15 +43,27 @@ BOUNDARY = "this-is-a-boundary"
 
 async def installed(folder: Path) -> dict[str, str]:
     """Install them in ``folder``; gives the environment to run this program in."""
-    from tests.app.serving import run
+    # One of them has requirements that newer ones of pip do not read.
+    old = folder / "pip"
+    await _install({}, "--target", str(old), "pip<24.1")
+    packages = folder / "packages"
+    line = ("--no-deps", "--target", str(packages), *PACKAGES)
+    await _install({"PYTHONPATH": str(old)}, *line)
+    return {"PYTHONPATH": str(packages)}
+
+
+async def _install(environment: dict[str, str], *line: str) -> None:
+    from twisted.internet.utils import getProcessOutputAndValue
+
     from tests.peers import missing
 
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    line = [*pip, "install", "--no-deps", "--target", str(folder), *PACKAGES]
-    _, err, code = await run(*line)
+    pip = ["-m", "pip", "--disable-pip-version-check", "-q", "install"]
+    _, err, code = await getProcessOutputAndValue(
+        sys.executable, [*pip, *line], {**os.environ, **environment}
+    )
     if code:
-        missing(f"hyper and alexa_client cannot be installed: {err[-200:]}")
-    return {"PYTHONPATH": str(folder)}
+        why = err.decode(errors="replace")[-300:]
+        missing(f"hyper and alexa_client cannot be installed: {why}")
 
 
 def restore_names() -> None:

@@ -1,0 +1,130 @@
+"""The service that sends all it gets on: its options, its work, its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.python import usage
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from tests.app.serving import LOCAL, curl
+from txmultipart import StreamingSite, UploadAborted, get_body
+from txmultipart.app.forward import Forwarding, checked_url
+from txmultipart.app.main import ServeOptions
+from txmultipart.app.service import Options, makeService
+from txmultipart.interfaces import IStreamingResource
+
+URL = "http://upstream.example/base"
+
+BAD = {
+    "no scheme": "upstream.example",
+    "another scheme": "ftp://upstream.example/",
+    "no host": "http://",
+    "a query": "http://upstream.example/?a=b",
+    "a fragment": "http://upstream.example/#a",
+    "a user": "http://me:secret@upstream.example/",
+    "another alphabet": "http://žluť.example/",
+}
+
+
+@pytest.mark.parametrize("url", BAD.values(), ids=BAD)
+def test_urls_that_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="forward is"):
+        checked_url(url)
+    with pytest.raises(usage.UsageError):
+        Options().parseOptions(["--forward", url])
+
+
+@pytest.mark.parametrize("url", [URL, "https://[::1]:8443/"])
+def test_urls_that_are_taken(url: str) -> None:
+    options = Options()
+    options.parseOptions(["--forward", url, "--directory", "/nowhere/at/all"])
+    assert options["forward"] == url
+
+
+def test_a_folder_is_not_asked_for(tmp_path: Path) -> None:
+    options = ServeOptions()
+    options.parseOptions(["--forward", URL])
+    assert options["forward"] == URL
+    with pytest.raises(usage.UsageError, match="not both"):
+        ServeOptions().parseOptions([str(tmp_path), "--forward", URL])
+
+
+@implementer(IStreamingResource)
+class Upstream(Resource):
+    """Counts, or reads a little and waits."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: Deferred[None] = Deferred()
+        self.ended: Deferred[object] = Deferred()
+
+    def render_PUT(self, request: Any) -> int:
+        done = Deferred.fromCoroutine(self._count(request))
+        done.addCallbacks(self._answer, self.ended.callback, (request,))
+        return NOT_DONE_YET
+
+    async def _count(self, request: Any) -> int:
+        count = 0
+        async for chunk in get_body(request):
+            count += len(chunk)
+            if not self.begun.called:
+                self.begun.callback(None)
+        return count
+
+    def _answer(self, count: int, request: Any) -> None:
+        request.write(b"%d" % count)
+        request.finish()
+
+
+async def serve(*options: str) -> tuple[Any, Upstream, str, Any]:
+    """An upstream, and a service that forwards to it."""
+    upstream = Upstream()
+    port: Any = await serverFromString(reactor, LOCAL).listen(StreamingSite(upstream))
+    parsed = Options()
+    url = f"http://127.0.0.1:{port.getHost().port}/"
+    parsed.parseOptions(["--forward", url, "--listen", LOCAL, *options])
+    said: list[str] = []
+    service: Any = makeService(parsed, said.append)
+    listening = service.listening
+    service.startService()
+    await listening
+    assert said[0].endswith(f"into {url}")
+    return service, upstream, said[0].split()[2], port
+
+
+async def test_it_forwards(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(300_000))
+    service, _, url, port = await serve()
+    assert await curl("-T", str(tmp_path / "a"), url) == ("300000", 0)
+    await service.stopService()
+    await port.stopListening()
+
+
+async def test_what_is_under_way_when_it_stops_has_some_time(tmp_path: Path) -> None:
+    service, upstream, url, port = await serve("--drain-time", "0")
+    (tmp_path / "a").write_bytes(bytes(8_000_000))
+    slowly = ("--limit-rate", "1M", "-T", str(tmp_path / "a"), url)
+    sending = Deferred.fromCoroutine(curl(*slowly))
+    await upstream.begun
+    await service.stopService()
+    with pytest.raises(UploadAborted):
+        await upstream.ended
+    _, code = await sending
+    assert code != 0
+    await port.stopListening()
+
+
+async def test_nobody_was_there() -> None:
+    forwarding = Forwarding(reactor, URL)
+    await forwarding.close()
+    await forwarding.close()

@@ -1,0 +1,143 @@
+"""PromptHTTP1: answers that come while the body is being sent, and what is no answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, ResponseFailed
+
+from txmultipart import BodyReader, HTTP2ConnectionPool, LivePayload, RawBody
+from txmultipart.web.http1 import PromptHTTP1
+
+EARLY = b"HTTP/1.1 413 Too Much\r\nContent-Length: 10\r\n\r\n"
+
+
+class Exchange:
+    """A request whose body is live, on a connection in memory."""
+
+    def __init__(self) -> None:
+        reactor = MemoryReactorClock()
+        pool = HTTP2ConnectionPool(reactor)
+        self.live = LivePayload()
+        self.results: list[Any] = []
+        asked = Agent(reactor, pool=pool).request(
+            b"PUT", b"http://192.0.2.1/", None, RawBody(self.live)
+        )
+        asked.addBoth(self.results.append)
+        self.asked = asked
+        factory: Any = reactor.tcpClients[0][2]
+        self.transport = StringTransport()
+        self.protocol: Any = factory.buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+        self.live.write(b"the beginning")
+        self.come = self.protocol.dataReceived
+
+    def lose(self, reason: Exception) -> None:
+        """The connection goes, and takes its producer along, as one of TCP does."""
+        producer, self.transport.producer = self.transport.producer, None
+        if producer is not None:
+            producer.stopProducing()
+        self.protocol.connectionLost(Failure(reason))
+
+
+def test_the_pool_uses_it() -> None:
+    exchange = Exchange()
+    assert isinstance(exchange.protocol._wrappedProtocol, PromptHTTP1)
+    exchange.lose(ConnectionDone())
+    assert exchange.results[0].check(Exception)
+
+
+def test_a_head_is_given_at_once_and_the_body_as_it_comes() -> None:
+    exchange = Exchange()
+    exchange.come(EARLY)
+    (response,) = exchange.results
+    assert response.code == 413
+    told: list[Any] = []
+    BodyReader.from_response(response).read().addBoth(told.append)
+    exchange.come(b"too ")
+    exchange.live.write(b"more of it")
+    assert b"more of it" in exchange.transport.value()
+    exchange.come(b"large.")
+    assert told == [b"too large."]
+    assert exchange.transport.disconnecting
+    exchange.lose(ConnectionDone())
+    assert exchange.live.closed
+
+
+def test_the_body_may_be_out_before_the_answer_is_whole() -> None:
+    exchange = Exchange()
+    exchange.come(EARLY)
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addBoth(told.append)
+    exchange.live.finish()
+    exchange.come(b"too large.")
+    assert told == [b"too large."]
+    exchange.lose(ConnectionDone())
+
+
+@pytest.mark.parametrize("reason", [ConnectionDone(), ConnectionLost()])
+def test_an_early_answer_that_breaks_off(reason: Exception) -> None:
+    exchange = Exchange()
+    exchange.come(EARLY + b"too ")
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addErrback(told.append)
+    exchange.lose(reason)
+    assert told[0].check(ResponseFailed)
+    assert exchange.live.closed
+
+
+def test_an_early_answer_and_a_body_that_breaks() -> None:
+    exchange = Exchange()
+    exchange.come(EARLY)
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addErrback(told.append)
+    exchange.live.fail(ZeroDivisionError())
+    assert exchange.transport.disconnecting or exchange.transport.disconnected
+    exchange.lose(ConnectionLost())
+    assert told[0].check(ResponseFailed)
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"220 smtp.example.com ESMTP\r\n\r\n", b"\x16\x03\x01\r\n\r\n"]
+)
+def test_what_is_no_http(nonsense: bytes) -> None:
+    exchange = Exchange()
+    exchange.come(nonsense)
+    assert exchange.results[0].check(ResponseFailed)
+    assert exchange.transport.disconnecting
+    exchange.lose(ConnectionDone())
+    assert exchange.live.closed
+
+
+def test_chunks_that_are_none_in_an_early_answer() -> None:
+    exchange = Exchange()
+    exchange.come(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addErrback(told.append)
+    exchange.come(b"not a number\r\n")
+    assert told[0].check(ResponseFailed)
+    exchange.lose(ConnectionDone())
+    assert exchange.live.closed
+
+
+def test_cancelled_before_the_answer() -> None:
+    exchange = Exchange()
+    exchange.asked.cancel()
+    assert exchange.results[0].check(Exception)
+    exchange.lose(ConnectionLost())
+    assert exchange.live.closed
+
+
+def test_an_answer_after_the_body_is_as_ever() -> None:
+    exchange = Exchange()
+    exchange.live.finish()
+    exchange.come(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addBoth(told.append)
+    assert told == [b"ok"]
+    assert not exchange.transport.disconnecting
+    exchange.lose(ConnectionDone())
