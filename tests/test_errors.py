@@ -6,6 +6,7 @@ import pickle
 from copy import copy
 
 import pytest
+from twisted.python.failure import Failure
 
 from txmultipart.errors import (
     HEADER_LIMITS,
@@ -18,6 +19,15 @@ from txmultipart.errors import (
     TruncatedMultipart,
     UploadAborted,
 )
+from txmultipart.http2.errors import (
+    ConnectionTerminated,
+    HTTP2Error,
+    MalformedMessage,
+    StreamReset,
+    UnsendableFields,
+)
+from txmultipart.web import RequestLoop, RequestNotProcessed, UpstreamFailed
+from txmultipart.web.negotiation import InadequateSecurity
 
 
 @pytest.mark.parametrize(
@@ -96,6 +106,15 @@ def test_an_abort_keeps_what_the_transport_said() -> None:
         LimitExceeded("max_parts", 3, offset=5, part=2),
         TruncatedMultipart("a message", offset=7),
         UploadAborted(9, ValueError("x")),
+        HTTP2Error(7),
+        StreamReset(8, True, "a message"),
+        ConnectionTerminated(11, message="a message"),
+        MalformedMessage("a message"),
+        InadequateSecurity("AES128-SHA"),
+        UnsendableFields("a message"),
+        RequestNotProcessed([Failure(ValueError("x"))], "; why"),
+        UpstreamFailed("a message"),
+        RequestLoop("a message"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -106,3 +125,11 @@ def test_copies_tell_the_same(error: Exception) -> None:
         assert {k: str(v) for k, v in vars(copied).items()} == {
             k: str(v) for k, v in vars(error).items()
         }
+
+
+@pytest.mark.parametrize("kind", [StreamReset, ConnectionTerminated])
+def test_who_ended_it(kind: type[StreamReset] | type[ConnectionTerminated]) -> None:
+    error = kind(8, True)
+    assert (error.error_code, error.remote, str(error)) == (8, True, "CANCEL")
+    error = kind(8, message="we did")
+    assert (error.error_code, error.remote, str(error)) == (8, False, "we did")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,15 @@ from twisted.cred.portal import IRealm, Portal
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
-from twisted.web.client import HTTPConnectionPool, ResponseFailed
+from twisted.web.client import (
+    Agent,
+    BrowserLikePolicyForHTTPS,
+    HTTPConnectionPool,
+    ResponseFailed,
+    readBody,
+)
 from twisted.web.error import PageRedirect
 from twisted.web.guard import BasicCredentialFactory, HTTPAuthSessionWrapper
 from twisted.web.http_headers import Headers
@@ -23,7 +31,17 @@ from twisted.web.resource import EncodingResourceWrapper, IResource, Resource
 from twisted.web.server import NOT_DONE_YET, GzipEncoderFactory
 from zope.interface import implementer
 
-from txmultipart import FormData, MultipartReader, MultipartResource, StreamingSite
+from tests.guard import LoggedErrors
+from tests.web.far import Far
+from txmultipart import (
+    FormData,
+    HTTP2PolicyForHTTPS,
+    MisuseError,
+    MultipartReader,
+    MultipartResource,
+    Relay,
+    StreamingSite,
+)
 from txmultipart.body.producer import RawBody
 from txmultipart.body.writer import MultipartWriter
 from txmultipart.testing import InMemoryServer
@@ -334,6 +352,69 @@ def test_asked_for_twice_while_it_comes(protocol: str) -> None:
     assert len(first) > 100_000
 
 
+def coming() -> tuple[Far, Any]:
+    """A response whose body has come in part."""
+    far = Far()
+    responses: list[Any] = []
+    http = client(far.clock, agent=far.agent)
+    http.get(HOST).addCallback(responses.append)
+    far.end.answer(1, 200)
+    far.end.data(1, b"some")
+    return far, responses[0]
+
+
+@pytest.mark.parametrize("stock", [True, False])
+def test_cancelled_and_asked_for_again(stock: bool) -> None:
+    far, response = coming()
+    first = readBody(response) if stock else response.content()
+    failures: list[Any] = []
+    first.addErrback(failures.append)
+    response.content().addErrback(failures.append)
+    first.cancel()
+    far.advance(0)
+    assert len(failures) == (2 if stock else 1)  # treq lets the body come
+    if not stock:
+        far.end.data(1, b"thing", end=True)
+    after: list[Any] = []
+    response.content().addBoth(after.append)
+    assert after == [b"something"] or after[0].check(ResponseFailed)
+    assert len(failures) == (2 if stock else 1)
+    far.close()
+
+
+class Bad(Protocol):
+    """Raises when it is told something."""
+
+    def __init__(self, what: str) -> None:
+        setattr(self, what, self._break)
+        self.reasons: list[Any] = []
+
+    def _break(self, *_: Any) -> None:
+        raise ZeroDivisionError
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.reasons.append(reason.value)
+
+
+@pytest.mark.parametrize("what", ["dataReceived", "connectionLost"])
+def test_one_that_breaks_does_not_disturb_the_next(
+    what: str, logged_errors: LoggedErrors
+) -> None:
+    far, response = coming()
+    texts: list[str] = []
+    bad = Bad(what)
+    response.text().addCallback(texts.append)
+    response.original.deliverBody(bad)
+    response.text().addCallback(texts.append)
+    far.end.data(1, b"thing", end=True)
+    assert texts == ["something"] * 2
+    if what == "dataReceived":
+        assert bad.reasons[0].reasons[0].check(ZeroDivisionError)
+    else:
+        assert len(logged_errors.flush(ZeroDivisionError)) == 1
+    far.close()
+
+
 def test_unbuffered_if_that_is_wanted(server: InMemoryServer) -> None:
     response = server.run(
         server.client.post(HOST + "names", data=form(), unbuffered=True)
@@ -390,6 +471,61 @@ def test_an_agent_of_ones_own() -> None:
     assert headers.hasHeader("Content-Type")
 
 
+class Made:
+    """The ``Agent`` that a client is made with, in the place of Twisted's."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+        self.given: dict[str, Any] = {}
+        monkeypatch.setattr(f"{module}.Agent", self._make)
+
+    def _make(self, *given: Any, **more: Any) -> Agent:
+        bound = inspect.signature(Agent).bind(*given, **more)
+        bound.apply_defaults()
+        self.given = bound.arguments
+        return Agent(*given, **more)
+
+
+def test_the_policy_is_for_http2(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(monkeypatch, "txmultipart.treq")
+    pool = client(Clock(), connectTimeout=3.0, bindAddress=("127.0.0.1", 0)).pool
+    assert isinstance(made.given["contextFactory"], HTTP2PolicyForHTTPS)
+    assert made.given["pool"] is pool
+    assert made.given["connectTimeout"] == 3.0
+    assert made.given["bindAddress"] == ("127.0.0.1", 0)
+    own: Any = BrowserLikePolicyForHTTPS()
+    client(Clock(), contextFactory=own)
+    assert made.given["contextFactory"] is own
+
+
+def test_the_policy_of_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(monkeypatch, "txmultipart.web.relay")
+    Relay(Clock(), "https://example.test")
+    assert isinstance(made.given["contextFactory"], HTTP2PolicyForHTTPS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"connectTimeout": 3.0},
+        {"bindAddress": ("127.0.0.1", 0)},
+        {"contextFactory": BrowserLikePolicyForHTTPS()},
+        {"h2c": True},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_an_agent_of_ones_own_has_all_that(options: dict[str, Any]) -> None:
+    pool = HTTP2ConnectionPool(Clock())
+    agent = Agent(Clock(), pool=pool)
+    with pytest.raises(MisuseError, match="agent="):
+        client(Clock(), agent=agent, **options)
+    assert client(Clock(), agent=agent, pool=pool).pool is pool
+
+
+def test_a_pool_of_ones_own_knows_what_it_speaks() -> None:
+    with pytest.raises(MisuseError, match="h2c= is for the pool"):
+        client(Clock(), pool=HTTP2ConnectionPool(Clock()), h2c=True)
+
+
 @pytest_twisted.async_yield_fixture
 async def url() -> AsyncIterator[str]:
     port = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(
@@ -408,7 +544,7 @@ async def test_on_sockets(url: str) -> None:
 
 
 async def test_on_sockets_with_prior_knowledge(url: str) -> None:
-    http = client(reactor, pool=HTTP2ConnectionPool(reactor, h2c=True))
+    http = client(reactor, h2c=True)
     response = await http.post(url, data=form())
     assert await response.text() == "one,two"
     assert response.version == (b"HTTP", 2, 0)

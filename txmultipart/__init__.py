@@ -57,6 +57,7 @@ from txmultipart.http2 import (
     HTTP2Error,
     HTTP2Options,
     StreamReset,
+    UnsendableFields,
 )
 from txmultipart.interfaces import IPayload, ISink, IStreamingResource
 from txmultipart.limits import UNLIMITED, Limits
@@ -138,6 +139,7 @@ __all__ = [
     "StreamingSite",
     "TeeSink",
     "TruncatedMultipart",
+    "UnsendableFields",
     "UploadAborted",
     "UpstreamFailed",
     "UpstreamTimeout",

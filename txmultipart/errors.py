@@ -1,4 +1,6 @@
-"""Every error of the package, and whose fault each one is.
+"""The errors of bodies and their handling, and whose fault each one is.
+
+Those of HTTP/2 are in ``http2.errors``, those of a ``Relay`` beside it.
 
 ::
 
@@ -64,7 +66,7 @@ class MultipartError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Whatever arguments a subclass takes: copying and pickling must work.
-        return _restored, (type(self), self.args, self.__dict__)
+        return restored, (type(self), self.args, self.__dict__)
 
     def __str__(self) -> str:
         where = f"part {self.part}, " if self.part else ""
@@ -180,10 +182,10 @@ class UploadAborted(Exception):
         self.reason = reason
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), self.args, self.__dict__)
+        return restored, (type(self), self.args, self.__dict__)
 
 
-def _restored(
+def restored(
     kind: type[Exception], args: tuple[object, ...], state: dict[str, object]
 ) -> Exception:
     """An error as it was, without calling its constructor."""

@@ -3,38 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from http.cookiejar import Cookie
 from typing import Any
 
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import AlreadyCalledError, Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
 from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, CookieAgent
-from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from twisted.web.client import Agent, CookieAgent, ResponseFailed
+from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
 
 from txmultipart.body.producer import RawBody
+from txmultipart.errors import MisuseError
 from txmultipart.web.agent import MultipartAgent
+from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.redirect import ReplayingRedirectAgent
 
+_log = Logger()
 
-def client(reactor: Any, **options: Any) -> MultipartClient:
+
+def client(
+    reactor: Any,
+    *,
+    pool: Any = None,
+    agent: IAgent | None = None,
+    contextFactory: IPolicyForHTTPS | None = None,
+    connectTimeout: float | None = None,
+    bindAddress: Any = None,
+    h2c: bool = False,
+) -> MultipartClient:
     """A treq client on which uploads just work, over HTTP/2 where the server has it.
 
-    ``options`` are those of Twisted's ``Agent``: ``pool``, ``contextFactory``,
-    ``connectTimeout``, ``bindAddress``; an ``agent`` of your own takes their place. If
-    no ``pool`` is given, it is an ``HTTP2ConnectionPool`` of its own, which is the
-    client's ``pool``: ``client.pool.closeCachedConnections()`` closes what is idle.
+    ``pool`` is an ``HTTP2ConnectionPool`` of its own unless given, and then the client's
+    ``pool``: ``await client.pool.closeCachedConnections()`` before the program ends.
+    ``h2c`` says that servers at ``http://`` are known to speak HTTP/2; a pool that is
+    given knows that itself. ``contextFactory``, ``connectTimeout`` and ``bindAddress``
+    are those of Twisted's ``Agent``, but that ``HTTP2PolicyForHTTPS`` is the default: so
+    no server has to be asked twice that would choose a cipher which HTTP/2 forbids.
+
+    An ``agent`` of your own comes with all that. ``pool`` may be given with it, to be the
+    client's; ``MisuseError`` for any of the others.
     """
-    agent = options.pop("agent", None)
-    if agent is not None:
-        return MultipartClient(agent, reactor, **options)
-    pool = options.setdefault("pool", HTTP2ConnectionPool(reactor))
-    return MultipartClient(Agent(reactor, **options), reactor, pool)
+    of_agent = (contextFactory, connectTimeout, bindAddress)
+    if agent is not None and (h2c or any(each is not None for each in of_agent)):
+        raise MisuseError("agent= takes the place of all that is for making one")
+    if pool is not None and h2c:
+        raise MisuseError(
+            "h2c= is for the pool: HTTP2ConnectionPool(reactor, h2c=True)"
+        )
+    if agent is None:
+        pool = pool or HTTP2ConnectionPool(reactor, h2c=h2c)
+        policy = contextFactory or HTTP2PolicyForHTTPS()
+        agent = Agent(reactor, policy, connectTimeout, bindAddress, pool)
+    return MultipartClient(agent, reactor, pool)
 
 
 class MultipartClient(HTTPClient):
@@ -59,7 +86,7 @@ class MultipartClient(HTTPClient):
         self.pool = pool
         self._reactor = reactor
         self._following = HTTPClient(
-            ReplayingRedirectAgent(direct), seen, replayable_body
+            ReplayingRedirectAgent(direct, clock=reactor), seen, replayable_body
         )
 
     def request(
@@ -159,12 +186,20 @@ class _Buffered(proxyForInterface(IResponse)):  # type: ignore[misc]
         self._reason = reason
         waiting, self._waiting = self._waiting, []
         for protocol in waiting:
-            self._give(protocol, reason)
+            try:
+                self._give(protocol, reason)
+            except Exception:
+                _log.failure("who waited for the body of a response failed")
 
     def _give(self, protocol: IProtocol, reason: Failure) -> None:
-        for piece in self._pieces:
-            protocol.dataReceived(piece)
-        protocol.connectionLost(reason)
+        try:
+            for piece in self._pieces:
+                protocol.dataReceived(piece)
+        except Exception:
+            reason = Failure(ResponseFailed([Failure()], self))
+        # One that was cancelled has failed by then: readBody.
+        with suppress(AlreadyCalledError):
+            protocol.connectionLost(reason)
 
 
 class _Keeping(Protocol):
@@ -183,5 +218,7 @@ class _Keeping(Protocol):
         self._protocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._protocol.connectionLost(reason)
-        self._buffered.end(reason)
+        try:
+            self._protocol.connectionLost(reason)
+        finally:  # it raises if it was cancelled, and others may wait: readBody
+            self._buffered.end(reason)

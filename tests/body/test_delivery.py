@@ -593,7 +593,7 @@ async def test_a_request_is_read_by_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("wrong", [request_with(b""), Headers(), 5])
 def test_what_is_no_content_type(wrong: Any) -> None:
-    with pytest.raises(MisuseError, match=r"is a str, not a .*; use from_request"):
+    with pytest.raises(MisuseError, match=r"is a str, not .*; use from_request"):
         MultipartReader(wrong)
 
 

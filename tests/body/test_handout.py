@@ -249,7 +249,7 @@ def test_a_part_that_cannot_be_made_breaks_the_body(deciding: bool) -> None:
 @pytest.mark.parametrize("wrong", ["text", None, 5])
 def test_a_body_is_bytes(wrong: Any) -> None:
     reader = MultipartReader(FORM_TYPE)
-    with pytest.raises(MisuseError, match=f"bytes, not a {type(wrong).__name__}"):
+    with pytest.raises(MisuseError, match=f"bytes, not {type(wrong).__name__}"):
         reader.write(wrong)
     reader.write(BEGIN)
     assert isinstance(Outcome(reader.next_part()).value, BodyPart)

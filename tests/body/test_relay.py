@@ -331,7 +331,7 @@ def test_one_that_writes_no_bytes_is_stopped_and_named(bad: Any, later: bool) ->
     assert isinstance(error, PayloadError)
     assert (error.part, error.message) == (
         2,
-        f"a piece to be sent is a {type(bad).__name__}, not bytes",
+        f"a piece to be sent is {type(bad).__name__}, not bytes",
     )
     assert foreign.calls[-1] == "stop"
     assert consumer.data.endswith(b"ok") is later

@@ -94,7 +94,7 @@ def test_any_bytes_will_do(make: Make) -> None:
 @each_kind
 @pytest.mark.parametrize("piece", ["text", 7, ["list"]], ids=repr)
 def test_what_is_not_bytes_is_refused(piece: object, make: Make) -> None:
-    with pytest.raises(PayloadError, match=f"is a {type(piece).__name__}, not bytes"):
+    with pytest.raises(PayloadError, match=f"is {type(piece).__name__}, not bytes"):
         read_now(make(b"", piece))
 
 

@@ -559,9 +559,9 @@ def test_a_failure_is_told_again_to_who_reads_all() -> None:
 
 
 NO_CONSUMERS: dict[str, Any] = {
-    "a str": "path",
-    "a function": print,
-    "a BytesIO": BytesIO(),
+    "str": "path",
+    "function": print,
+    "BytesIO": BytesIO(),
     "the class MemorySink": MemorySink,
 }
 

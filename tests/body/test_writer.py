@@ -574,7 +574,7 @@ def test_a_source_that_gives_no_bytes_is_named(
     assert isinstance(error, PayloadError)
     assert (error.part, error.message) == (
         2,
-        f"a piece to be sent is a {type(piece).__name__}, not bytes",
+        f"a piece to be sent is {type(piece).__name__}, not bytes",
     )
 
 

@@ -140,8 +140,39 @@ class TestOfSite:
             each.lose()
         assert one.site.http2_budget.granted == 0
 
+    def test_whoever_has_no_body_may_have_one(self) -> None:
+        """A few others who hold all that there is do not keep it out."""
+        (one, two), _ = self.clients(2, windows_of_site=2 * FIRST)
+        for _ in range(2):
+            one.request("PUT", "/", end=False)
+        first = two.request("PUT", "/", end=False)
+        assert two.answers[first].reset is None
+        second = two.request("PUT", "/", end=False)
+        assert two.answers[second].reset == REFUSED
+        two.reset(first)
+        third = two.request("PUT", "/", end=False)
+        assert two.answers[third].reset is None
+        for each in (one, two):
+            each.lose()
+        assert one.site.http2_budget.granted == 0
+
+    def test_growth_leaves_half_to_others(self) -> None:
+        (one, two), taker = self.clients(2, windows_of_site=40 * FIRST)
+        for _ in range(10):
+            stream_id = one.request("PUT", "/", end=False)
+            taker.take()
+            for _ in range(40):
+                one.data(stream_id, bytes(64 * KiB))
+            # Those that begin later have their first windows, and no more.
+            assert one.connection.budget.granted <= 29 * FIRST
+        assert one.connection.budget.granted > 20 * FIRST
+        streams = [two.request("PUT", "/", end=False) for _ in range(11)]
+        assert {two.answers[each].reset for each in streams} == {None}
+        for each in (one, two):
+            each.lose()
+
     def test_windows_grow_while_there_is_something_left(self) -> None:
-        (one, two), taker = self.clients(2, windows_of_site=7 * FIRST)
+        (one, two), taker = self.clients(2, windows_of_site=14 * FIRST)
         for client in (one, two):
             stream_id = client.request("PUT", "/", end=False)
             taker.take()
@@ -159,6 +190,8 @@ class TestOfSite:
 def test_a_shared_budget(size: int) -> None:
     budget = SharedBudget(100)
     assert budget.has(size) == (size <= 100)
+    assert budget.may_grow(size // 2) == (size <= 101)
+    assert not budget.may_grow(51)
     budget.take(60)
     assert not budget.has(41)
     budget.give(60)

@@ -58,7 +58,7 @@ def test_with_requests_under_way() -> None:
         taker.answer(index)
         assert client.read().answers[stream_id].body == b"done"
     assert client.is_closed
-    assert client.clock.getDelayedCalls() == [client.connection._abort]
+    assert client.clock.getDelayedCalls() == [client.connection._abort._call]
     client.lose()
 
 

@@ -103,7 +103,7 @@ def test_an_answer_after_the_end_goes_nowhere() -> None:
 
 def test_codes_have_names() -> None:
     assert str(StreamReset(8)) == "CANCEL"
-    assert str(StreamReset(8, "why")) == "why"
+    assert str(StreamReset(8, message="why")) == "why"
     assert str(HTTP2Error(0x1234)) == "error code 0x1234"
 
 

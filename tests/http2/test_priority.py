@@ -99,6 +99,36 @@ def test_what_is_of_use_only_whole_comes_one_after_the_other() -> None:
     assert found.count(3) + found.count(5) == 10
 
 
+def test_whoever_is_gone_waits_no_more() -> None:
+    one, two = Somebody(1), Somebody(3, urgency=5)
+    lines = lines_of(one, two)
+    assert turns(lines, 8) == [1, 1, 1, 1, 1, 1, 1, 3]
+    lines.gone(two)
+    lines.gone(two)
+    assert two not in lines
+    assert turns(lines, 8) == [1] * 8
+    lines.gone(one)
+    assert not lines
+    lines.add(two)
+    assert lines.next() is two
+
+
+def test_streams_that_are_over_do_not_wait_for_the_transport() -> None:
+    writer = Writer()
+    client = Client(writer)
+    client.connection.pauseProducing()
+    streams = [client.request() for _ in range(20)]
+    for request in writer.requests:
+        request.write(b"abc")
+    assert len(client.connection._scheduler._waiting) == 20
+    for stream_id in streams:
+        client.reset(stream_id)
+    assert len(client.connection._scheduler._waiting) == 0
+    client.connection.resumeProducing()
+    assert {client.answers[each].body for each in streams} == {b""}
+    client.lose()
+
+
 def test_another_priority() -> None:
     first, second = Somebody(1), Somebody(3)
     lines = lines_of(first, second)

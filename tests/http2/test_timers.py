@@ -228,6 +228,38 @@ class TestAnswers:
         assert {client.answers[each].reset for each in streams} == {CANCEL}
         client.lose()
 
+    def test_an_end_that_nobody_takes(self) -> None:
+        """All but the end was written before the transport took no more."""
+        writer = Writer()
+        client = Client(writer, timeout=20)
+        client.request()
+        writer.requests[0].write(bytes(100))
+        client.connection.pauseProducing()
+        writer.requests[0].finish()
+        advance(client, 31)
+        assert client.connection.streams == {}
+        advance(client, 20)
+        assert client.is_closed
+        client.lose()
+
+    def test_an_end_takes_no_window(self) -> None:
+        """It waits for the line only, and others may keep that busy."""
+        writer = Writer()
+        client = Client(writer, timeout=20, window=1000)
+        busy, done = client.request(), client.request()
+        writer.requests[0].write(bytes(100 * KiB))
+        writer.requests[1].write(bytes(1000))
+        client.connection.pauseProducing()
+        writer.requests[1].finish()
+        for _ in range(100):
+            # What is written here goes out past the one that waits.
+            client.connection.find(busy).outbound.take(600)
+            client.advance(1)
+        assert client.answers[done].reset is None
+        client.connection.resumeProducing()
+        assert client.read().answers[done].ended
+        client.lose()
+
     def test_a_window_of_its_own_that_is_closed_is_no_matter_of_the_line(self) -> None:
         client = Client(Text(bytes(100 * KiB)), window=0, timeout=20)
         client.update(1 << 20)

@@ -63,14 +63,6 @@ def test_a_first_window_may_be_larger_than_the_largest() -> None:
     assert window.due(part=2) == 100
 
 
-def test_first_windows_may_take_more_than_there_is() -> None:
-    options = HTTP2Options(first_window=100, windows_together=50)
-    window = StreamWindow(options, Budget(options))
-    window.consumed(100)
-    assert window.due(part=2) == 100
-    assert window.size == 100
-
-
 @pytest.mark.parametrize(
     ("left", "lump"), [(100, 0), (76, 0), (75, 25), (0, 100), (120, 0)]
 )

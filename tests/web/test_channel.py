@@ -12,6 +12,7 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import directlyProvides
 
 from tests.app.serving import curl
@@ -60,6 +61,13 @@ def test_a_beginning_of_the_preface_is_not_enough(length: int) -> None:
     assert wire.raw == b""
     wire.send(b"X")
     assert wire.protocol.speech is Speech.HTTP1
+    wire.lose()
+
+
+def test_tls_where_there_is_none_is_refused_at_once() -> None:
+    wire = Wire(Echo()).send(b"\x16\x03\x01\x02\0\x01\0")
+    assert wire.raw.startswith(b"HTTP/1.1 400 ")
+    assert wire.is_closed()
     wire.lose()
 
 
@@ -114,6 +122,49 @@ def test_http1_on_tls(negotiated: bytes | None) -> None:
     client.protocol.dataReceived(request_bytes())
     assert client.protocol.speech is Speech.HTTP1
     assert client.transport.value().startswith(b"HTTP/1.1 200")
+    client.lose()
+
+
+class Upgrade(Resource):
+    """From its request on, the connection speaks something else."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[bytes] = []
+
+    def render(self, request: Any) -> int:
+        request.channel.dataReceived = self.heard.append
+        return NOT_DONE_YET
+
+
+class Records(Secure):
+    """As TLS on something else, but it decrypts nothing."""
+
+    protocol: Any
+
+    def __init__(self) -> None:
+        super().__init__(b"http/1.1")
+        self.transport = Pipe()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.protocol.dataReceived(data)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_another_protocol_takes_over(secure: bool) -> None:
+    """As Twisted's WebSockets do."""
+    upgrade = Upgrade()
+    transport: Any = Records() if secure else Pipe()
+    client = Client(upgrade, greet=False, transport=transport)
+    source = client.protocol
+    if secure:
+        transport.protocol, source = client.protocol, transport
+        client.protocol.handshakeCompleted()
+    for data in (request_bytes(), b"a", b"bc"):
+        source.dataReceived(data)
+    assert upgrade.heard == [b"a", b"bc"]
     client.lose()
 
 
@@ -198,7 +249,7 @@ def test_the_options_of_a_site() -> None:
 
 def test_a_stock_channel_stands_behind_it_first() -> None:
     wire = Wire(Echo())
-    assert type(wire.channel) is HTTPChannel
+    assert isinstance(wire.channel, HTTPChannel)
     stock: Any = wire.channel
     assert stock.site is wire.site
     wire.lose()

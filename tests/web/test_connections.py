@@ -66,6 +66,33 @@ class TestDraining:
         assert all(each.called for each in drained)
         assert clock.getDelayedCalls() == []
 
+    def test_whoever_comes_after_that_is_not_thrown_out(self) -> None:
+        clock = Clock()
+        connections = Connections(clock)
+        slow = Connection(connections, kind=False)
+        drained = connections.drain(5)
+        connections.reopen()
+        late = Connection(connections, kind=False)
+        clock.advance(5)
+        assert slow.told == ["leave", "give up"]
+        assert late.told == []
+        assert drained.called
+        again = connections.drain(5)
+        assert not again.called
+        connections.remove(late)
+        assert again.called
+        assert clock.getDelayedCalls() == []
+
+    def test_no_time_runs_when_all_have_gone(self) -> None:
+        clock = Clock()
+        connections = Connections(clock)
+        slow = Connection(connections, kind=False)
+        drained = connections.drain(5)
+        drained.addErrback(lambda failure: None)
+        drained.cancel()
+        connections.remove(slow)
+        assert clock.getDelayedCalls() == []
+
     def test_whoever_waits_no_more_is_not_told(self) -> None:
         clock = Clock()
         connections = Connections(clock)

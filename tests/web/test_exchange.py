@@ -21,14 +21,33 @@ from twisted.web.client import (
 )
 from twisted.web.http_headers import Headers
 
+from tests.web.far import Asked, Far
 from tests.web.test_response import Taker
 from tests.web.test_upload import Producer, Way
+from txmultipart.body.producer import RawBody
+from txmultipart.errors import MisuseError
 from txmultipart.http2 import Listener, StreamReset
-from txmultipart.web.exchange import Exchange, RequestNotProcessed, State
+from txmultipart.web.exchange import STALL_TIME, Exchange, RequestNotProcessed, State
 from txmultipart.web.http1 import BadHeaders, RequestNotSent, WrongBodyLength
 from txmultipart.web.upload import Phase
 
 CANCEL, INTERNAL_ERROR = None, 2
+
+
+class Out:
+    """What of a stream has gone out: all of it but ``kept`` bytes."""
+
+    def __init__(self, way: Way) -> None:
+        self.kept = 0
+        self._way = way
+
+    @property
+    def sent(self) -> int:
+        return len(self._way.body) - self.kept
+
+    @property
+    def closed(self) -> bool:
+        return self._way.trailers is not None and not self.kept
 
 
 class Stream(Way):
@@ -36,6 +55,7 @@ class Stream(Way):
 
     def __init__(self) -> None:
         super().__init__()
+        self.outbound = Out(self)
         self.processed = True
         self.told: list[str] = []
         self.codes: list[int | None] = []
@@ -154,6 +174,29 @@ def test_a_head_that_cannot_be_sent(error: Exception) -> None:
     assert case.body.told == []
 
 
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [(None, "None is neither"), (-1, "-1 is neither"), ("7", "'7' is neither")],
+)
+def test_a_length_that_is_none(length: Any, said: str) -> None:
+    body = Producer()
+    body.length = length
+    error = Case(body).error
+    assert isinstance(error, RequestGenerationFailed)
+    (reason,) = error.reasons
+    assert reason.check(MisuseError)
+    assert "IBodyProducer" in str(reason.value)
+    assert "UNKNOWN_LENGTH" in str(reason.value)
+    assert said in str(reason.value)
+
+
+def test_a_body_that_is_no_producer() -> None:
+    error = Case(b"bytes").error
+    assert isinstance(error, RequestGenerationFailed)
+    assert error.reasons[0].check(MisuseError)
+    assert "bytes is none" in str(error.reasons[0].value)
+
+
 @pytest.mark.parametrize("hosts", [[], ["one.test", "two.test"]])
 def test_not_one_host(hosts: list[str]) -> None:
     request = Request()
@@ -241,6 +284,15 @@ def test_lost_with_a_body(whole: bool) -> None:
     assert type(case.error) is kind
     assert case.error.reasons[0].value.error_code == 2
     assert case.body.told == (["start"] if whole else ["start", "stop"])
+
+
+def test_lost_while_the_stream_still_has_our_body() -> None:
+    case = Case(Producer())
+    case.body.consumer.write(b"data")
+    case.stream.outbound.kept = 1
+    case.body.done.callback(None)
+    case.exchange.lost(Failure(StreamReset(2)))
+    assert type(case.error) is RequestTransmissionFailed
 
 
 def test_not_processed() -> None:
@@ -396,6 +448,55 @@ def test_our_body_is_sent_all_the_same() -> None:
     assert case.stream.codes == [CANCEL]
 
 
+@pytest.mark.parametrize("status", [302, 401, 413, 500])
+def test_our_body_is_not_sent_to_who_said_no(status: int) -> None:
+    case = Case(Producer()).answer(status)
+    lose(case)
+    case.clock.advance(0)
+    assert case.stream.codes == [CANCEL]
+    assert case.body.told == ["start", "stop"]
+
+
+def missed(*, kept: int) -> Case:
+    """Nobody has the response, and of our body so many bytes are not out."""
+    case = Case(Producer()).answer()
+    case.body.consumer.write(b"data")
+    case.stream.outbound.kept = kept
+    lose(case)
+    case.clock.advance(0)
+    assert case.stream.codes == []
+    return case
+
+
+def test_our_body_is_not_sent_for_ever() -> None:
+    case = missed(kept=4)
+    case.clock.advance(STALL_TIME)
+    assert case.stream.codes == [CANCEL]
+    assert case.body.told == ["start", "stop"]
+    assert case.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("slow", ["server", "producer"])
+def test_our_body_may_be_slow(slow: str) -> None:
+    case = missed(kept=4 if slow == "server" else 0)
+    for left in (3, 2, 1):
+        case.stream.outbound.kept = left if slow == "server" else 0
+        case.clock.advance(STALL_TIME)
+        assert case.stream.codes == []
+    case.exchange.ended([])
+    assert case.clock.getDelayedCalls() == []
+
+
+def test_all_of_our_body_is_sent() -> None:
+    case = missed(kept=4)
+    case.body.done.callback(None)
+    assert case.stream.codes == []
+    case.stream.outbound.kept = 0
+    case.clock.advance(STALL_TIME)
+    assert case.stream.codes == [CANCEL]
+    assert case.clock.getDelayedCalls() == []
+
+
 def test_it_ends_before_it_is_missed() -> None:
     case = Case().answer()
     lose(case)
@@ -456,6 +557,17 @@ def test_an_answer_instead_of_leave(status: int, sent: bool) -> None:
     assert case.result.code == status
     case.exchange.refused_body()
     case.exchange.ended([])
+
+
+def test_a_body_at_hand_and_an_answer_instead_of_leave() -> None:
+    case = Case(RawBody(b"abc"), Expect="100-continue").answer()
+    assert case.stream.body == b"abc"
+    assert case.stream.codes == []
+    taker = case.deliver()
+    case.exchange.received(b"data")
+    case.exchange.ended([])
+    assert taker.data == b"data"
+    assert isinstance(taker.reason, ResponseDone)
 
 
 # Every state with every input -----------------------------------------------------------
@@ -529,3 +641,40 @@ def test_cancelled_from_within_the_producer() -> None:
     body.pauseProducing = waiting.cancel  # type: ignore[method-assign]
     case.stream.producer.pauseProducing()
     assert case.result.check(CancelledError)
+
+
+# On a real stream -----------------------------------------------------------------------
+
+
+def little_room() -> tuple[Far, Asked]:
+    """The second request has sent 400 bytes of the 1000 that its body has."""
+    far = Far()
+    far.ask()
+    far.end.greet({4: 400}).answer(1, end=True)
+    asked = far.ask("", b"PUT", RawBody(b"x" * 1000))
+    assert len(far.end.open_requests[3].body) == 400
+    return far, asked
+
+
+def test_a_body_that_waits_for_room_is_sent_although_nobody_has_the_response() -> None:
+    far, asked = little_room()
+    far.end.answer(3, 200)
+    del asked.response, asked.done
+    gc.collect()
+    far.advance(0)
+    far.end.update(600, 3)
+    request = far.end.open_requests[3]
+    assert len(request.body) == 1000
+    assert request.ended
+    assert request.reset is None
+    far.advance(STALL_TIME)
+    assert far.end.open_requests[3].reset == 8
+    far.close()
+
+
+def test_a_reset_while_our_body_waits_for_room() -> None:
+    far, asked = little_room()
+    far.end.reset(3, 2)
+    far.advance(0)
+    assert type(asked.error) is RequestTransmissionFailed
+    far.close()

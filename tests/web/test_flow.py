@@ -10,7 +10,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from tests.http2.resources import Echo, Taker
-from tests.web.wire import Wire, head
+from tests.http2.resources import Writer as Slow
+from tests.web.wire import CHUNKED, Wire, head
 from txmultipart import MisuseError, StreamingRequest
 from txmultipart.errors import ContentNotHere
 from txmultipart.web import http1
@@ -164,15 +165,54 @@ class TestRate:
         wire = self.begin(taker if streams else Echo())
         if streams:
             taker.take()
-        for _ in range(3):
-            if not wire.is_closed():
-                wire.send(b"x")
-                wire.clock.advance(29)
-        assert not wire.is_closed()
+        for _ in range(2):
+            wire.send(b"x")
+            wire.clock.advance(29)
         wire.send(b"x")
+        wire.clock.advance(1)
+        assert not wire.is_closed()
+        wire.clock.advance(2)
         assert wire.is_closed()
         wire.lose()
         assert not streams or len(taker.sink.failures) == 1
+        assert wire.clock.getDelayedCalls() == []
+
+    @pytest.mark.parametrize("lead", [b"1;", b"1\r\na\r\n0\r\nX: ", b"1\r\na\r\n00"])
+    @pytest.mark.parametrize("streams", [True, False])
+    def test_what_is_none_of_the_body_does_not_count(
+        self, lead: bytes, streams: bool
+    ) -> None:
+        """Extensions of chunks, trailers, sizes with many zeros."""
+        taker = Taker()
+        wire = Wire(taker if streams else Echo(), timeout=60)
+        wire.send(head("PUT", "/", CHUNKED) + lead)
+        if streams:
+            taker.take()
+        for _ in range(4):
+            if not wire.is_closed():
+                wire.send(b"0")
+                wire.clock.advance(20)
+        assert wire.is_closed()
+        # Whatever it still sends, as it can on TLS, and does not close.
+        for _ in range(4):
+            wire.protocol.dataReceived(b"0")
+            wire.clock.advance(1)
+        wire.lose()
+        assert wire.clock.getDelayedCalls() == []
+
+    @pytest.mark.parametrize("streams", [True, False])
+    def test_no_time_runs_while_a_whole_body_is_answered(self, streams: bool) -> None:
+        taker, writer = Taker(), Slow()
+        wire = self.begin(taker if streams else writer, length="1")
+        if streams:
+            taker.take()
+        wire.send(b"x")
+        assert wire.clock.getDelayedCalls() == []
+        wire.clock.advance(1000)
+        assert not wire.is_closed()
+        (taker if streams else writer).requests[0].finish()
+        assert wire.answer.status == 200
+        wire.lose()
 
     def test_slowly_but_steadily(self) -> None:
         taker = Taker()
@@ -204,7 +244,7 @@ class TestRate:
         taker.take()
         for _ in range(3):
             wire.send(b"x")
-            wire.clock.advance(29)
+            wire.clock.advance(19.5)
         wire.send(b"x")
         taker.answer()
         assert wire.answer.body == b"done"

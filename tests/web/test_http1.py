@@ -21,6 +21,7 @@ from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
 from tests.web.test_like_stock import GOOD, guarded
 from tests.web.wire import CHUNKED, Wire, chunks, head, request_bytes
+from txmultipart.http2 import ServerStream
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
 from txmultipart.web.marker import streaming
@@ -111,6 +112,14 @@ def test_the_channel_gives_leave_by_itself_only_while_the_header_is_there() -> N
     sent = head("PUT", "/", "Content-Length: 1", "Expect: 100-continue")
     assert stock().send(sent).raw == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert Wire(Resource(), Site, requestFactory=Puts).send(sent).raw == b""
+
+
+@pytest.mark.parametrize("kind", [http.HTTPChannel, ServerStream])
+def test_a_request_may_call_for_the_answer_itself(kind: Any) -> None:
+    """``Request.requestReceived``: it is called on either channel."""
+    name = "_respondToBadRequestAndDisconnect"
+    assert callable(getattr(kind, name))
+    assert name in inspect.getsource(http.Request.requestReceived)
 
 
 @pytest.mark.parametrize("silent", [False, True])

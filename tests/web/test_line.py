@@ -42,6 +42,9 @@ class Home:
     def make_client(self, line: Observer) -> Any:
         return Client()
 
+    def settled(self, line: Line) -> None:
+        assert line.settled
+
     def serve(self) -> None:
         self.served += 1
 

@@ -22,7 +22,6 @@ from txmultipart.web.negotiation import (
     NegotiatingFactory,
     Negotiation,
     State,
-    weak_cipher,
 )
 
 
@@ -64,10 +63,17 @@ class Both:
 class Case:
     """A connection, which is made at once."""
 
-    def __init__(self, transport: Any = None, *, prior_knowledge: bool = False) -> None:
+    def __init__(
+        self,
+        transport: Any = None,
+        *,
+        prior_knowledge: bool = False,
+        speakers: Any = None,
+    ) -> None:
         self.clock = Clock()
         self.factory = NegotiatingFactory(
-            Both(prior_knowledge), lambda call: self.clock.callLater(30, call)
+            speakers or Both(prior_knowledge),
+            lambda call: self.clock.callLater(30, call),
         )
         self.transport = transport or SecurePipe(b"h2", None)
         self.protocol = self.factory.buildProtocol(None)
@@ -185,28 +191,36 @@ def test_a_cipher_that_is_forbidden() -> None:
     case.protocol.connectionLost(Failure(ConnectionDone()))
 
 
-@pytest.mark.parametrize(
-    ("cipher", "weak"),
-    [
-        ("ECDHE-RSA-AES128-GCM-SHA256", False),
-        ("ECDHE-ECDSA-CHACHA20-POLY1305", False),
-        ("DHE-RSA-AES256-CCM8", False),
-        ("AES128-GCM-SHA256", True),
-        ("ECDHE-RSA-AES128-SHA256", True),
-        ("DHE-RSA-AES256-SHA", True),
-        ("ADH-AES128-GCM-SHA256", True),
-        (None, False),
-    ],
-)
-def test_which_are(cipher: str | None, weak: bool) -> None:
-    assert weak_cipher(SecurePipe(b"h2", cipher)) == (cipher if weak else None)
-
-
-def test_any_of_tls_1_3_is_good() -> None:
-    transport: Any = SecurePipe(b"h2", "TLS_AES_128_GCM_SHA256")
-    transport.get_protocol_version_name = lambda: "TLSv1.3"
-    assert weak_cipher(transport) is None
-
-
 def test_they_are_plain_protocols() -> None:
     assert isinstance(Case().protocol, Negotiation)
+
+
+class Unable(Both):
+    """Cannot make who speaks."""
+
+    def http1(self, address: Any) -> Any:
+        raise ValueError("no HTTP/1.1")
+
+    def http2(self, transport: Any) -> Any:
+        raise ValueError("no HTTP/2")
+
+
+@pytest.mark.parametrize("negotiated", [b"h2", None])
+def test_nobody_can_be_made_who_speaks(negotiated: bytes | None) -> None:
+    case = Case(SecurePipe(negotiated, None), speakers=Unable())
+    case.protocol.handshakeCompleted()
+    assert case.speaker.check(ValueError)
+    assert case.protocol.state is State.LOST
+    assert case.transport.aborting
+    assert case.clock.getDelayedCalls() == []
+    # What comes after that has nobody to go to.
+    case.protocol.dataReceived(b"late")
+    case.protocol.connectionLost(Failure(ConnectionDone()))
+    case.protocol.spoken.cancel()
+
+
+def test_nobody_can_be_made_in_the_clear() -> None:
+    case = Case(Pipe(), speakers=Unable())
+    assert case.speaker.check(ValueError)
+    assert case.transport.aborting
+    case.protocol.connectionLost(Failure(ConnectionDone()))

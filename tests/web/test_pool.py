@@ -482,8 +482,26 @@ def test_a_second_connection_when_that_is_allowed() -> None:
     far.end.greet({3: 1})
     asked += [far.ask("1"), far.ask("2")]
     assert len(far.ends) == 2
-    # How many the second takes is not known yet: both are there.
+    # How many the second takes is not known yet: as many as the first.
+    assert len(far.ends[1].open_requests) == 1
+    far.ends[1].greet()
     assert len(far.ends[1].open_requests) == 2
+    answer_all(far)
+    assert all(one.response for one in asked)
+    far.close()
+
+
+@pytest.mark.parametrize("allowed", [0, 2, 1000])
+def test_what_a_server_allowed_holds_for_the_next_connection(allowed: int) -> None:
+    far = Far(http2=ClientOptions(streams_at_first=5))
+    asked = [far.ask()]
+    far.end.greet().answer(1, end=True).set(MAX_CONCURRENT_STREAMS=allowed)
+    far.end.lose()
+    asked += [far.ask(str(number)) for number in range(8)]
+    first = {0: 1, 2: 2, 1000: 5}[allowed]
+    assert len(far.ends[1].open_requests) == first
+    far.ends[1].greet()  # and allows more now
+    assert len(far.ends[1].open_requests) == 8
     answer_all(far)
     assert all(one.response for one in asked)
     far.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.protocol import Protocol
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone, ResponseFailed
 from twisted.web.error import (
     InfiniteRedirection,
     PageRedirect,
     RedirectWithNoLocation,
+    SchemeNotSupported,
 )
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer
@@ -30,8 +32,9 @@ from txmultipart import (
 from txmultipart.body.producer import RawBody
 from txmultipart.testing import InMemoryServer
 from txmultipart.web.redirect import (
+    DROP_TIME,
+    OneSending,
     ReplayingRedirectAgent,
-    Sending,
     becomes_get,
     join,
 )
@@ -75,7 +78,7 @@ class Answer:
 class Answers:
     """Gives one answer after the other, and keeps what it was asked."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer | Exception) -> None:
         self.left = list(answers)
         self.asked: list[tuple[bytes, bytes, dict[str, str], Any]] = []
 
@@ -85,9 +88,8 @@ class Answers:
         given = {n.decode(): v[0].decode() for n, v in headers.getAllRawHeaders()}
         body = getattr(bodyProducer, "body", bodyProducer)
         self.asked.append((method, uri, given, body))
-        done: Deferred[Any] = Deferred()
-        done.callback(self.left.pop(0))
-        return done
+        answer = self.left.pop(0)
+        return fail(answer) if isinstance(answer, Exception) else succeed(answer)
 
 
 class Once(RawBody):
@@ -99,7 +101,7 @@ class Once(RawBody):
 
 
 def follow(
-    *answers: Answer,
+    *answers: Answer | Exception,
     method: bytes = b"POST",
     body: Any = None,
     headers: dict[str, list[str]] | None = None,
@@ -187,6 +189,26 @@ def test_to_nowhere() -> None:
     assert error.response.code == 302
 
 
+@pytest.mark.parametrize(
+    "location", ["/\u00e9", "https://[::1/", "/a b", "https://there test/", "/\x01"]
+)
+def test_to_what_is_no_uri(location: str) -> None:
+    error, asked = follow(Answer(302, location))
+    assert isinstance(error, ResponseFailed)
+    assert isinstance(error.reasons[0].value, ValueError)
+    assert error.response.code == 302
+    assert len(asked.asked) == 1
+
+
+def test_to_what_the_agent_cannot_reach() -> None:
+    error, _ = follow(SchemeNotSupported())
+    assert isinstance(error, SchemeNotSupported)  # that is the caller's own
+    error, _ = follow(Answer(302, "file:///etc/passwd"), SchemeNotSupported())
+    assert isinstance(error, ResponseFailed)
+    assert isinstance(error.reasons[0].value, SchemeNotSupported)
+    assert error.response.code == 302
+
+
 def test_for_ever() -> None:
     answers = [Answer(302, f"/{n}") for n in range(4)]
     error, asked = follow(*answers, method=b"GET", redirectLimit=3)
@@ -221,6 +243,7 @@ SECRETS = {
     [
         ("/b", True),
         ("https://here.test:443/b", True),
+        ("HTTPS://HERE.TEST:443/b", True),
         ("https://here.test:444/b", False),
         ("http://here.test/b", False),
         ("https://there.test/b", False),
@@ -300,9 +323,27 @@ def test_cancelled_while_it_is_read() -> None:
     assert len(asked.asked) == 1
 
 
+def test_one_that_never_ends() -> None:
+    clock = Clock()
+    redirect = Answer(302, "/b", ends=False)
+    response, asked = follow(redirect, Answer(200), clock=clock)
+    assert response is None
+    clock.advance(DROP_TIME)
+    assert redirect.lost
+    assert [uri for _, uri, *_ in asked.asked] == [HERE, b"https://here.test/b"]
+    assert clock.getDelayedCalls() == []
+
+
+def test_no_time_is_left_behind() -> None:
+    clock = Clock()
+    response, _ = follow(Answer(302, "/b", size=5000), Answer(200), clock=clock)
+    assert response.code == 200
+    assert clock.getDelayedCalls() == []
+
+
 def test_one_sending_does_not_disturb_the_next() -> None:
     body = RawBody([b"x" * 40_000] * 3)
-    first, second = Sending(body), Sending(body)
+    first, second = OneSending(body), OneSending(body)
     verifyObject(IBodyProducer, first)
     one, two = Consumer(first, 1), Consumer(second, 1)
     first.startProducing(one)
@@ -377,9 +418,9 @@ def test_a_body_that_was_not_begun_is_not_given_up() -> None:
     payload = LivePayload()
     form = FormData()
     form.add_file("live", payload)
-    sending = Sending(form)
+    sending = OneSending(form)
     sending.end()
-    again = Sending(form)
+    again = OneSending(form)
     done = again.startProducing(MemorySink(1000))
     payload.write(b"x")
     payload.finish()

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 from twisted.web.resource import EncodingResourceWrapper, Resource
 from twisted.web.server import GzipEncoderFactory
+from twisted.web.util import DeferredResource
 
 from tests.http2.client import Client
 from tests.http2.resources import Taker, Writer
 from tests.web.wire import CHUNKED, Wire, chunks, head, request_bytes
+from txmultipart.http2 import NOT_BEHIND, UnsendableFields
+from txmultipart.http2.fields import OF_CONNECTION
+from txmultipart.http2.outgoing import trailer_fields
 from txmultipart.web import trailers
 
 pytestmark = pytest.mark.filterwarnings(
@@ -36,6 +41,16 @@ class Summed(Resource):
         if self.late:
             request.write(b"")
         request.responseTrailers.setRawHeaders(X_SUM, [b"1", b"2"])
+        return b"hello"
+
+
+class Wrong(Resource):
+    """Its trailers cannot be sent."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        request.responseTrailers.setRawHeaders(b"Set-Cookie", [b"a=b"])
         return b"hello"
 
 
@@ -110,6 +125,32 @@ class TestAnswersOnHTTP1:
         assert wire.answer.body == b""
         wire.lose()
 
+    @pytest.mark.parametrize("code", [204, 304])
+    def test_an_answer_without_a_body_has_none(self, code: int) -> None:
+        """Nor has it chunks, though whoever encodes it may think so."""
+        writer = Writer()
+        encoded = EncodingResourceWrapper(writer, [GzipEncoderFactory()])
+        wire = Wire(encoded)
+        for at in range(2):
+            wire.send(request_bytes("GET", "/", None, "Accept-Encoding: gzip"))
+            writer.requests[at].setResponseCode(code)
+            writer.requests[at].responseTrailers.setRawHeaders(X_SUM, [b"1"])
+            writer.requests[at].finish()
+            assert wire.raw.endswith(b"\r\n\r\n")
+        assert [answer.status for answer in wire.answers] == [code, code]
+        assert not wire.is_closed()
+        wire.lose()
+
+    def test_a_resource_that_sets_one_which_cannot_stand_there(
+        self, logged_errors: Any
+    ) -> None:
+        wire = Wire(Wrong()).send(request_bytes())
+        assert wire.answer.status == 500
+        assert not wire.is_closed()
+        assert len(logged_errors.flush(ValueError)) == 1
+        wire.lose()
+        assert wire.clock.getDelayedCalls() == []
+
     def test_nobody_is_there(self) -> None:
         writer = Writer()
         wire = Wire(writer).send(request_bytes())
@@ -160,6 +201,16 @@ class TestAnswersOnHTTP2:
             request.finish()
         client.lose()
 
+    def test_a_resource_that_sets_one_which_cannot_stand_there(
+        self, logged_errors: Any
+    ) -> None:
+        client = Client(Wrong())
+        answer = client.answers[client.request()]
+        assert (answer.status, answer.ended) == (500, True)
+        assert client.connection.streams == {}
+        assert len(logged_errors.flush(ValueError)) == 1
+        client.lose()
+
 
 class TestRequests:
     """``request.trailers`` has them when the body has ended."""
@@ -172,6 +223,15 @@ class TestRequests:
         wire = self.http1(Heard(), b"X-Sum: 1", b"x-sum:2 ", b"Y:")
         found = [(b"X-Sum", [b"1", b"2"]), (b"Y", [b""])]
         assert wire.answer.body == repr(found).encode()
+        wire.lose()
+
+    def test_a_resource_that_is_found_after_the_body(self) -> None:
+        found: Deferred[Any] = Deferred()
+        wire = Wire(DeferredResource(found))
+        body = chunks(b"abc")[:-2] + b"X-Sum: 1\r\n\r\n"
+        wire.send(head("PUT", "/", CHUNKED) + body)
+        found.callback(Heard())
+        assert wire.answer.body == b"[(b'X-Sum', [b'1'])]"
         wire.lose()
 
     def test_what_cannot_stand_there_is_left_out(self) -> None:
@@ -223,3 +283,14 @@ def test_lines_and_back() -> None:
     fields = trailers.parse_lines([b"A: 1", b"b:\t2\t", b"C:", b"", b":x", b"a b: 1"])
     assert fields == [(b"A", b"1"), (b"b", b"2"), (b"C", b"")]
     assert trailers.as_lines(fields) == b"A: 1\r\nb: 2\r\nC: \r\n"
+
+
+@pytest.mark.parametrize("name", sorted(NOT_BEHIND))
+def test_one_list_says_what_cannot_stand_behind(name: bytes) -> None:
+    """For what we send on either side, and for what comes."""
+    assert trailers.allowed([(name, b"1"), (b"x-sum", b"1")]) == [(b"x-sum", b"1")]
+    with pytest.raises(UnsendableFields):
+        trailers.outgoing(Headers({name: [b"1"]}))
+    if name not in OF_CONNECTION:  # those are left out
+        with pytest.raises(UnsendableFields):
+            trailer_fields([(name, b"trailers")])

@@ -213,6 +213,41 @@ def test_a_producer_that_ends_too_late(phase: Phase, fails: bool) -> None:
     assert (case.sent, case.failures) == (0, [])
 
 
+def keep_writes(case: Case) -> list[Any]:
+    """Begin, on a stream that looks at what it is given only later."""
+    written: list[Any] = []
+    case.way.write = written.append  # type: ignore[method-assign,assignment]
+    case.upload.begin()
+    return written
+
+
+@pytest.mark.parametrize("data", ["text", 5, None])
+def test_what_is_no_bytes(data: Any) -> None:
+    case = Case()
+    written = keep_writes(case)
+    with pytest.raises(TypeError):
+        case.producer.consumer.write(data)
+    assert written == []
+    assert case.upload.phase is Phase.SENDING
+
+
+def test_a_producer_that_writes_text_at_once() -> None:
+    case = Case(wrong(Producer(), "text", ends=False))  # type: ignore[arg-type]
+    assert keep_writes(case) == []
+    assert case.upload.phase is Phase.FAILED
+    assert isinstance(case.failures[0], TypeError)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_buffer_is_not_kept(seen: bool) -> None:
+    case = Case()
+    written = keep_writes(case)
+    buffer = bytearray(b"one")
+    case.producer.consumer.write(memoryview(buffer) if seen else buffer)
+    buffer[:] = b"two"
+    assert written == [b"one"]
+
+
 def test_too_many_bytes() -> None:
     case = Case(length=3)
     case.upload.begin()

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.client import Agent
 
 from txmultipart.limits import Limits
+from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.relay import Relay
 
@@ -28,7 +29,7 @@ class Forwarding:
     def __init__(self, reactor: Any, url: str) -> None:
         self.folder = url
         self._pool = HTTP2ConnectionPool(reactor)
-        agent = Agent(reactor, pool=self._pool)
+        agent = Agent(reactor, HTTP2PolicyForHTTPS(), pool=self._pool)
         self.resource = Relay(reactor, url, agent=agent, limits=Limits())
 
     def close(self) -> Deferred[None]:

@@ -18,7 +18,7 @@ def read_content_type(value: str | bytes | None) -> tuple[str, dict[str, str]]:
     if not isinstance(value, str | bytes):
         kind = type(value).__name__
         raise MisuseError(
-            f"content_type is a str, not a {kind}; "
+            f"content_type is a str, not {kind}; "
             "use from_request for a request, from_response for a response"
         )
     content_type, params = parse_content_type(value)

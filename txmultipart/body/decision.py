@@ -89,5 +89,5 @@ def ask(decide: Decide, headers: PartHeaders) -> Deferred[Decision]:
 def _checked(decision: object) -> Decision:
     if not isinstance(decision, Accept | Skip | Reject):
         kind = type(decision).__name__
-        raise MisuseError(f"decide gave a {kind}, not an Accept, Skip or Reject")
+        raise MisuseError(f"decide gave {kind}, not an Accept, Skip or Reject")
     return decision

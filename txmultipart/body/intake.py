@@ -79,7 +79,7 @@ class Intake:
     def write(self, data: bytes) -> None:
         """The next bytes of the body. Raises ``MisuseError`` for anything but bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
-            raise MisuseError(f"a body is bytes, not a {type(data).__name__}")
+            raise MisuseError(f"a body is bytes, not {type(data).__name__}")
         if self._failure is None:
             self._parse(self._parser.receive_data, data)
 

@@ -197,7 +197,7 @@ def checked(piece: Any) -> bytes:
     if isinstance(piece, bytearray | memoryview):
         return bytes(piece)
     kind = type(piece).__name__
-    raise PayloadError(f"a piece to be sent is a {kind}, not bytes")
+    raise PayloadError(f"a piece to be sent is {kind}, not bytes")
 
 
 def size_of(path: str | os.PathLike[str]) -> int:

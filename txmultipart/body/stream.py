@@ -315,4 +315,4 @@ def named_kind(thing: object) -> str:
     """What ``thing`` is, for a message."""
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
-    return f"a {type(thing).__name__}"
+    return type(thing).__name__

@@ -23,7 +23,7 @@ class Alarm:
     def set(self, seconds: float | None) -> None:
         """Ring in so many seconds from now; None: not at all."""
         call, self._call = self._call, None
-        if call is not None:
+        if call is not None and call.active():
             call.cancel()
         if seconds is not None:
             self._call = self._clock.callLater(seconds, self._rings)

@@ -45,9 +45,10 @@ from txmultipart.http2.client_options import ClientOptions
 from txmultipart.http2.client_receiver import ClientReceiver
 from txmultipart.http2.client_stream import ClientStream, Listener, State
 from txmultipart.http2.connection import Connection, Stage
-from txmultipart.http2.errors import ConnectionTerminated, StreamReset
+from txmultipart.http2.errors import ConnectionTerminated, StreamReset, code_name
 from txmultipart.http2.keepalive import Keepalive
 from txmultipart.http2.observer import Observer
+from txmultipart.http2.rules import NOT_HTTP2
 from txmultipart.http2.slots import PING, Slots
 from txmultipart.http2.stalls import Stalls, Watched
 from txmultipart.http2.stream import Stream
@@ -66,6 +67,7 @@ class Client(Connection):
     that speaks HTTP/2 (by ALPN, or by prior knowledge)."""
 
     preface = False
+    peer = "the server"
     make_receiver = ClientReceiver
     options: ClientOptions
 
@@ -115,6 +117,11 @@ class Client(Connection):
     def room(self) -> int:
         """How many requests may be sent now."""
         return self._slots.free(len(self.streams)) if self.usable else 0
+
+    @property
+    def allowed(self) -> int:
+        """How many requests may be under way at a time, as far as is known."""
+        return self._slots.allowed
 
     def open(
         self, request: RequestFields, listener: Listener, *, end: bool
@@ -187,13 +194,14 @@ class Client(Connection):
     # Time ---------------------------------------------------------------------------
 
     def _not_greeted(self) -> None:
-        self.fail(ErrorCodes.SETTINGS_TIMEOUT)
+        waited = f"no SETTINGS came within {self.options.preface_time:g} seconds"
+        self.fail(ErrorCodes.SETTINGS_TIMEOUT, f"{waited}; {NOT_HTTP2}")
 
     def _give_up(self) -> None:
         self.abort(Failure(ConnectionLost("the server does not answer a PING")))
 
     def _stalled(self, stream: Any) -> None:
-        self.reset(stream, StreamReset(ErrorCodes.CANCEL, "the server stalled"))
+        self.reset(stream, StreamReset(ErrorCodes.CANCEL, message="the server stalled"))
 
     def _ping(self, data: bytes) -> None:
         self.h2.ping(data)
@@ -270,7 +278,8 @@ class Client(Connection):
 
     def goaway(self, last_stream_id: int, error_code: int) -> None:
         """The server wants no more requests, and did nothing about some (section 6.8)."""
-        reason = Failure(ConnectionTerminated(error_code))
+        said = f"the server said GOAWAY: {code_name(error_code)}"
+        reason = Failure(ConnectionTerminated(error_code, remote=True, message=said))
         if error_code:
             self._last_word = self._last_word or reason
         self.leave()
@@ -292,6 +301,7 @@ class Client(Connection):
             self.h2.reset_stream(stream.stream_id, ErrorCodes.CANCEL)
             self.receiver.was_reset(stream)
             self._stalls.gone(cast(Watched, stream))
+            self._scheduler.gone(stream)
             del self.streams[stream.stream_id]
         self.h2.clear_outbound_data_buffer()
 

@@ -19,7 +19,8 @@ class ClientOptions(HTTP2Options):
     #: Requests at a time, if the server allows as many.
     max_streams: int = 256
 
-    #: The same until the server has said what it allows.
+    #: The same until the server has said what it allows. A pool takes fewer if the last
+    #: connection to it allowed no more.
     streams_at_first: int = 100
 
     #: The windows of all streams together, as for a server: more is under way here.

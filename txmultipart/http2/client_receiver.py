@@ -84,7 +84,8 @@ class ClientReceiver(Receiver):
             super().frame(head, whole)
         except _NotForH2 as passed:
             if passed.error is not None:
-                error = StreamReset(passed.error.error_code, str(passed.error))
+                said = f"the server's answer is malformed: {passed.error}"
+                error = StreamReset(passed.error.error_code, message=said)
                 self.streams.reset(passed.stream, error)
 
     def priority_update(self, stream_id: int, value: bytes) -> None:

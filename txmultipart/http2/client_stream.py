@@ -39,7 +39,7 @@ from zope.interface import implementer
 
 from txmultipart.http2.client_fields import ResponseHead, response_head
 from txmultipart.http2.client_options import ClientOptions
-from txmultipart.http2.errors import MalformedMessage, StreamReset
+from txmultipart.http2.errors import MalformedMessage, StreamReset, given_up
 from txmultipart.http2.fields import Field, check_trailers
 from txmultipart.http2.inbound import NO_HEAD_YET
 from txmultipart.http2.outgoing import block_size, trailer_fields
@@ -191,7 +191,7 @@ class ClientStream(Stream):
     def _break_off(self, error_code: int) -> None:
         if self.state is State.WHOLE:  # the connection knows nothing of it any more
             self.inbound.close()
-            self.lost(Failure(StreamReset(error_code)))
+            self.lost(Failure(StreamReset(error_code, message=given_up(error_code))))
         else:
             super()._break_off(error_code)
 

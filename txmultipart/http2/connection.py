@@ -36,6 +36,7 @@ from txmultipart.http2.errors import (
     ConnectionTerminated,
     MalformedMessage,
     StreamReset,
+    code_name,
 )
 from txmultipart.http2.fields import check_trailers
 from txmultipart.http2.floods import Floods
@@ -67,6 +68,8 @@ class Connection(Link):
 
     #: Whether the peer begins with the preface of section 3.4, and who it talks to.
     preface = True
+    #: Who it is, in texts.
+    peer = "the client"
     make_receiver: type[Receiver] = Receiver
 
     def __init__(
@@ -110,7 +113,7 @@ class Connection(Link):
             self._splitter.receive(data)
             self._give_credit_back()
         except ConnectionBroken as error:
-            self.fail(error.error_code)
+            self.fail(error.error_code, self._broke_rule(error.error_code, str(error)))
         except ProtocolError as error:
             self._fail_by_h2(error)
         finally:
@@ -231,6 +234,7 @@ class Connection(Link):
     def forget(self, stream: Stream) -> None:
         """A stream is over."""
         self.streams.pop(stream.stream_id, None)
+        self._scheduler.gone(stream)
         stream.close()
         self.leave_if_idle()
 
@@ -273,7 +277,13 @@ class Connection(Link):
         except MalformedMessage as error:
             stream.inbound.remote_ended = True
             self.floods.resets.take()
-            self.reset(stream, StreamReset(error.error_code, str(error)))
+            self.reset(
+                stream,
+                StreamReset(
+                    error.error_code,
+                    message=f"{self.peer} sent trailers that are malformed: {error}",
+                ),
+            )
             return
         stream.inbound.end()
         self.body_ended(stream)
@@ -286,34 +296,53 @@ class Connection(Link):
             if not event.remote_reset:
                 self.receiver.was_reset(stream)
             self.forget(stream)
-            error = StreamReset(event.error_code, remote=event.remote_reset)
-            stream.lost(Failure(error))
+            stream.lost(Failure(self._reset_by(event)))
+
+    def _reset_by(self, event: ResetEvent) -> StreamReset:
+        who = self.peer if event.remote_reset else "we"
+        said = f"{who} reset the stream: {code_name(event.error_code)}"
+        return StreamReset(event.error_code, event.remote_reset, said)
 
     # The end ----------------------------------------------------------------------
 
     def leave_if_idle(self) -> None:
         """Close, if that was all that there was to do."""
         if self.stage is Stage.LEAVING and not self.streams:
-            self.fail(ErrorCodes.NO_ERROR)
+            self.finish()
+
+    def finish(self) -> None:
+        """Close; all that there was to do was done."""
+        self.fail(ErrorCodes.NO_ERROR)
 
     def _fail_by_h2(self, error: ProtocolError) -> None:
         code = own_code(error)
         if code is None:
             self.flush()  # its GOAWAY is among that
-            self._close(error.error_code)
+            self._close(error.error_code, self._broke_rule(error.error_code))
         else:
             self.h2.clear_outbound_data_buffer()
-            self.fail(code)
+            self.fail(code, self._broke_rule(code))
 
-    def fail(self, error_code: int) -> None:
-        """Say GOAWAY and close; ``NO_ERROR`` is a code as well (section 5.4.1)."""
+    def _broke_rule(self, error_code: int, which: str = "") -> str:
+        # Not what h2 says: that may hold values of fields.
+        name = code_name(error_code)
+        return f"{self.peer} broke a rule: " + (f"{which} ({name})" if which else name)
+
+    def fail(
+        self, error_code: int, message: str = "", *, in_peace: bool = False
+    ) -> None:
+        """Say GOAWAY and close; ``NO_ERROR`` is a code as well (section 5.4.1).
+
+        ``message`` is for those who lose their streams by it. ``in_peace``: the peer
+        has time to read what was sent.
+        """
         if self.stage is not Stage.CLOSED:
             self.flush()
             last = self.h2.highest_inbound_stream_id
             self.transport.write(goaway(last, error_code))
-            self._close(error_code)
+            self._close(error_code, message, in_peace=in_peace)
 
-    def _close(self, error_code: int) -> None:
+    def _close(self, error_code: int, message: str, *, in_peace: bool = False) -> None:
         self.stage = Stage.CLOSED
-        self.close()
-        self.over(Failure(ConnectionTerminated(error_code)))
+        self.close(in_peace=in_peace)
+        self.over(Failure(ConnectionTerminated(error_code, message=message)))

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from h2.errors import ErrorCodes
+# "as": for others to take from here.
+from h2.errors import ErrorCodes as ErrorCodes
+
+from txmultipart.errors import restored
 
 
 class HTTP2Error(Exception):
     """A stream or a connection ended before its time; ``error_code`` says why."""
 
     def __init__(self, error_code: int, message: str = "") -> None:
-        super().__init__(message or _name(error_code))
+        super().__init__(message or code_name(error_code))
         self.error_code = error_code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Whatever arguments a subclass takes: copying and pickling must work.
+        return restored, (type(self), self.args, self.__dict__)
 
 
 class StreamReset(HTTP2Error):
     """One stream was reset; its connection lives. ``remote``: the peer did it."""
 
     def __init__(
-        self, error_code: int, message: str = "", *, remote: bool = False
+        self, error_code: int, remote: bool = False, message: str = ""
     ) -> None:
         super().__init__(error_code, message)
         self.remote = remote
 
 
 class ConnectionTerminated(HTTP2Error):
-    """A connection was ended because of an error, and all its streams with it."""
+    """A connection was ended, and its streams with it. ``remote``: the peer said so.
+
+    If not, we did, and the text says what the peer had done.
+    """
+
+    def __init__(
+        self, error_code: int, remote: bool = False, message: str = ""
+    ) -> None:
+        super().__init__(error_code, message)
+        self.remote = remote
 
 
 class ConnectionBroken(HTTP2Error):
@@ -39,10 +55,16 @@ class MalformedMessage(HTTP2Error):
 
 
 class UnsendableFields(ValueError):
-    """A request has fields that cannot be sent; nothing of it was, and no harm done."""
+    """Fields of a request, or trailers, that cannot be sent; nothing of them was."""
 
 
-def _name(error_code: int) -> str:
+def given_up(error_code: int) -> str:
+    """What is said of a stream that we reset of our own accord."""
+    return f"we reset the stream: {code_name(error_code)}"
+
+
+def code_name(error_code: int) -> str:
+    """What section 7 calls it."""
     try:
         return ErrorCodes(error_code).name
     except ValueError:

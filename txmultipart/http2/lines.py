@@ -83,6 +83,13 @@ class Lines(Generic[W]):
         urgency, _ = self._tickets.pop(stream)
         self._lines[urgency].remove(stream)
 
+    def gone(self, stream: W) -> None:
+        """It waits no more, if it did."""
+        if stream in self._tickets:
+            self._leave(stream)
+        if stream is self._oldest:
+            self._oldest = None
+
     def moved(self, stream: W) -> None:
         """It has another priority: let it wait where it belongs."""
         if stream in self._tickets:

@@ -6,7 +6,11 @@
     takes no more           is blocked: no DATA is sent, and when too much else
                             waits (answers to PING, say) nothing more is read
     takes again             is not blocked, and reads
-    is closed by us         is aborted some time later: it may never get rid of
+    is closed in peace      says that no more will come, and reads on till the peer has
+                            closed it too: else the system drops what is still to be
+                            read there when one more byte comes from there
+    is closed by us         is closed when all is written
+    is closed, either way   is aborted some time later: it may never get rid of
                             what it has to write
 """
 
@@ -15,10 +19,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IHalfCloseableDescriptor,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+)
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from txmultipart.http2.alarm import Alarm
 from txmultipart.http2.options import HTTP2Options
 
 
@@ -35,7 +45,7 @@ class Link(Protocol):
         self.blocked = False
         self._deaf = False
         self._unread = 0  # bytes written while it took no more
-        self._abort: IDelayedCall | None = None
+        self._abort = Alarm(clock, self._abort_now)
 
     def pump(self) -> None:
         """Send what can be sent: the transport takes more."""
@@ -56,9 +66,7 @@ class Link(Protocol):
         """It does again."""
         self.blocked = False
         self._unread = 0
-        if self._deaf:
-            self._deaf = False
-            self.transport.resumeProducing()
+        self._listen()
         self.pump()
 
     def stopProducing(self) -> None:
@@ -78,16 +86,40 @@ class Link(Protocol):
             self._deaf = True
             self.transport.pauseProducing()
 
-    def close(self) -> None:
-        """Close the transport when it has written all, and soon in any case."""
+    def _listen(self) -> None:
+        if self._deaf:
+            self._deaf = False
+            self.transport.resumeProducing()
+
+    def close(self, *, in_peace: bool = False) -> None:
+        """Close the transport when it has written all, and soon in any case.
+
+        ``in_peace``: what was written is of use, and the peer has time to read it.
+        """
         # A transport with a producer does not close before that has ended.
         self.transport.unregisterProducer()
-        self.transport.loseConnection()
-        self._abort = self.clock.callLater(
-            self.options.abort_time, self.transport.abortConnection
-        )
+        if in_peace and _closes_by_halves(self.transport):
+            self._listen()  # or nobody would notice that the peer has closed it
+            self.transport.loseWriteConnection()
+        else:
+            self.transport.loseConnection()
+        options = self.options
+        self._abort.set(options.leave_time if in_peace else options.abort_time)
+
+    def hurry(self) -> None:
+        """What is being closed in peace must be closed soon."""
+        if self._abort.is_set:
+            self._abort.set(self.options.abort_time)
 
     def closed(self) -> None:
         """The transport is gone."""
-        if self._abort is not None and self._abort.active():
-            self._abort.cancel()
+        self._abort.set(None)
+
+    def _abort_now(self) -> None:
+        self.transport.abortConnection()
+
+
+def _closes_by_halves(transport: Any) -> bool:
+    # TLS reads on by itself, until its peer has closed it too.
+    secure = ISSLTransport.providedBy(transport)
+    return IHalfCloseableDescriptor.providedBy(transport) and not secure

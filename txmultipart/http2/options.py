@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from typing import Any
 
 KiB = 1 << 10
 MiB = 1 << 20
+
+#: What a figure must be at least, where that is not 0. RFC 9113 sections 6.5.2, 6.9.2.
+_LEAST = {
+    "max_frame": 1 << 14,
+} | dict.fromkeys(
+    (
+        *("max_streams", "streams_at_first", "most_requests", "retire_after"),
+        *("first_window", "largest_window", "connection_window"),
+        *("quantum", "batch", "high_water", "per_second", "least_rate"),
+    ),
+    1,
+)
+
+#: And at most, where a frame has so many bits for it.
+_MOST = {
+    "max_frame": (1 << 24) - 1,
+    "first_window": (1 << 31) - 1,
+    "largest_window": (1 << 31) - 1,
+    "connection_window": (1 << 31) - 1,
+    "max_streams": (1 << 31) - 1,
+    "max_header_list": (1 << 32) - 1,
+}
+
+#: Times of which 0 would mean: again and again.
+_NOT_ZERO = {"ping_interval", "ping_time", "stall_time"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTP2Options:
     """What one connection may hold, take and wait for.
 
-    Sizes are in bytes, times in seconds. ``dataclasses.replace`` makes variants.
+    Sizes are in bytes, times in seconds. ``dataclasses.replace`` makes variants;
+    ``ValueError`` for figures that no connection could live with.
     """
 
     #: Requests at a time. More are refused, in a way that lets the peer try again.
@@ -29,8 +57,9 @@ class HTTP2Options:
     windows_together: int = 32 * MiB
 
     #: The same for all connections of a site, each of which could have the sum above.
-    #: When so much is promised, windows do not grow, and requests with bodies are
-    #: refused in a way that lets the peer try again.
+    #: When half of it is promised windows do not grow. When all is, requests with bodies
+    #: are refused in a way that lets the peer try again, but for one on each connection:
+    #: so the sum is this, and a first window for each connection.
     windows_of_site: int = 256 * MiB
 
     #: The connection's own window, given back on receipt: it bounds nothing but
@@ -105,3 +134,35 @@ class HTTP2Options:
 
     #: Between the last word on a connection and its end, read or not.
     abort_time: float = 2.0
+
+    #: The same for a server that leaves in peace: its last answer may be on its way, and
+    #: its peer a slow reader.
+    leave_time: float = 60.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            kind, value = str(field.type), getattr(self, field.name)
+            if kind == "int":
+                _check_number(field.name, value)
+            elif value is not None or "None" not in kind:
+                _check_time(field.name, value)
+        first = self.max_streams * self.first_window
+        if first > self.windows_together:
+            raise ValueError(
+                "max_streams times first_window must be no more than windows_together, "
+                f"and is {first}"
+            )
+
+
+def _check_number(name: str, value: Any) -> None:
+    least, most = _LEAST.get(name, 0), _MOST.get(name, math.inf)
+    if type(value) is not int or not least <= value <= most:
+        bound = f" to {most}" if name in _MOST else " or more"
+        raise ValueError(f"{name} must be a whole number, {least}{bound}")
+
+
+def _check_time(name: str, value: Any) -> None:
+    is_number = type(value) in (int, float) and 0 <= value < math.inf
+    if not is_number or (name in _NOT_ZERO and not value):
+        least = "more than 0" if name in _NOT_ZERO else "0 or more"
+        raise ValueError(f"{name} must be a number of seconds, {least}")

@@ -77,6 +77,11 @@ class Outbound:
         """Whether nothing is left but to say that this was all."""
         return self.ended and not self.size and not self.closed
 
+    @property
+    def has_more(self) -> bool:
+        """Whether something is left to be sent, if only its end."""
+        return self.size > 0 or self.over
+
     def take(self, limit: int) -> bytes | memoryview:
         """At most ``limit`` bytes of what waits."""
         pieces, left = [], min(limit, self.size)

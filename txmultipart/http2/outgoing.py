@@ -9,23 +9,15 @@ from collections.abc import Iterable
 from txmultipart.http2.errors import UnsendableFields
 from txmultipart.http2.fields import OF_CONNECTION, TOKEN, VALUE, Field
 
-#: What says how a message is framed, routed or guarded has to come before its body
-#: (RFC 9110 section 6.5.1).
-_NOT_IN_TRAILERS = frozenset(
-    (
-        b"authorization",
-        b"content-encoding",
-        b"content-length",
-        b"content-range",
-        b"content-type",
-        b"cookie",
-        b"expect",
-        b"host",
-        b"proxy-authorization",
-        b"set-cookie",
-        b"te",
-        b"trailer",
-    )
+#: What says how a message is framed, routed, guarded or kept has to come before its
+#: body, and so has what could be mistaken for that (RFC 9110 section 6.5.1).
+NOT_BEHIND = frozenset(
+    b"""
+    age authorization cache-control connection content-encoding content-length
+    content-range content-type cookie date expect expires host keep-alive location
+    max-forwards pragma proxy-authenticate proxy-authorization proxy-connection range
+    retry-after set-cookie te trailer transfer-encoding upgrade vary www-authenticate
+    """.split()
 )
 
 #: What a field counts beside its bytes (section 6.5.2).
@@ -36,7 +28,7 @@ def trailer_fields(fields: Iterable[Field]) -> list[Field]:
     """What may follow a body, ready to be sent; ``UnsendableFields`` if it may not."""
     made = regular_fields(fields)
     for name, _ in made:
-        if name in _NOT_IN_TRAILERS:
+        if name in NOT_BEHIND:
             raise UnsendableFields(f"{name!r} cannot follow a body")
     return made
 

@@ -27,6 +27,11 @@ class Patience:
         self._left = self._most
 
     @property
+    def left(self) -> float:
+        """The time in hand, in seconds."""
+        return self._left
+
+    @property
     def is_spent(self) -> bool:
         """Whether there is no time left."""
         return self._left <= 0

@@ -123,7 +123,8 @@ class Receiver:
             return None
         if stream is not None and _is_too_much(stream.inbound, body, end):
             self.floods.resets.take()
-            error = StreamReset(ErrorCodes.PROTOCOL_ERROR, "not the length it said")
+            code = ErrorCodes.PROTOCOL_ERROR
+            error = StreamReset(code, message="not the length it said")
             self.streams.reset(stream, error)
             self._drop(stream_id, size, end)
             return None

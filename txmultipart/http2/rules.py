@@ -23,6 +23,9 @@ from txmultipart.http2.floods import calm
 from txmultipart.http2.frames import ACK, END_HEADERS, Head, Kind
 from txmultipart.http2.options import HTTP2Options
 
+#: Whoever says nothing of HTTP/2 to a client may speak something else.
+NOT_HTTP2 = "the server does not speak HTTP/2 here: is h2c right?"
+
 #: Bytes of one setting.
 SETTING = 6
 
@@ -53,8 +56,10 @@ _ANY_SHAPE = Shape(on_stream=None)
 class FrameRules:
     """The rules, and what they remember of the frames before."""
 
-    def __init__(self, options: HTTP2Options) -> None:
+    def __init__(self, options: HTTP2Options, *, hint: str = "") -> None:
         self._options = options
+        #: What may be wrong if the first frame is none.
+        self._hint = f"; {hint}" if hint else ""
         #: Whether the first SETTINGS have begun.
         self.greeted = False
         #: The stream whose header block is open, or 0.
@@ -77,7 +82,7 @@ class FrameRules:
 
     def _check_order(self, head: Head) -> None:
         if not self.greeted and (head.kind != Kind.SETTINGS or head.flags & ACK):
-            raise protocol_error("the first frame is not SETTINGS")
+            raise protocol_error(f"the first frame is not SETTINGS{self._hint}")
         self.greeted = True
         continues = head.kind == Kind.CONTINUATION
         if continues != bool(self.block):

@@ -77,6 +77,10 @@ class Scheduler:
         """It has something to send."""
         self._waiting.add(stream)
 
+    def gone(self, stream: Sender) -> None:
+        """It is over, whatever it had to send."""
+        self._waiting.gone(stream)
+
     def reordered(self, stream: Sender) -> None:
         """It has another priority now."""
         self._waiting.moved(stream)

@@ -8,7 +8,8 @@
     malformed                         reset, PROTOCOL_ERROR
     one too many, or after the last   reset, REFUSED_STREAM: it may be tried again
       word, or with a body for which
-      the site has no memory left
+      the site has no memory left and
+      which is not the connection's one
 
     time      runs                                          then
     preface   from the start to the first SETTINGS          GOAWAY
@@ -77,7 +78,7 @@ class Server(Connection):
         self._has_greeted = False
         self._requests = 0
         self._watched_block = 0
-        self._idle = Alarm(clock, self.give_up)
+        self._idle = Alarm(clock, self._is_idle)
         self._agreement = Alarm(clock, self._no_agreement)
         self._block = Alarm(clock, self._slow_block)
         self._farewell = Farewell(self)
@@ -115,18 +116,23 @@ class Server(Connection):
         super().over(reason)
         self._stalls.watch(())
 
+    def _is_idle(self) -> None:
+        # Of the last answer some may still be on its way. A peer that has asked for
+        # nothing has nothing to read.
+        self.fail(ErrorCodes.NO_ERROR, in_peace=self._requests > 0)
+
     def _no_agreement(self) -> None:
-        self.fail(ErrorCodes.SETTINGS_TIMEOUT)
+        self.fail(ErrorCodes.SETTINGS_TIMEOUT, "the client did not agree to settings")
 
     def _slow_block(self) -> None:
-        self.fail(ErrorCodes.ENHANCE_YOUR_CALM)
+        self.fail(ErrorCodes.ENHANCE_YOUR_CALM, "the client sends fields too slowly")
 
     def _streams_changed(self) -> None:
         self._idle.set(None if self.streams else self._timeout)
         self._stalls.watch(self.streams.values())
 
     def _stalled(self, stream: Any) -> None:
-        self.reset(stream, StreamReset(ErrorCodes.CANCEL, "the peer stalled"))
+        self.reset(stream, StreamReset(ErrorCodes.CANCEL, message="the peer stalled"))
 
     # Leaving ----------------------------------------------------------------------
 
@@ -138,9 +144,14 @@ class Server(Connection):
         if self.stage is Stage.OPEN:
             self._farewell.begin()
 
+    def finish(self) -> None:
+        """Close; the peer may still have to read what it was sent."""
+        self.fail(ErrorCodes.NO_ERROR, in_peace=True)
+
     def give_up(self) -> None:
-        """Close now, whatever is under way."""
+        """Close now, whatever is under way, and be it that we are closing in peace."""
         self.fail(ErrorCodes.NO_ERROR)
+        self.hurry()
 
     def refuse_security(self) -> None:
         """Close at once: nothing may be said on such a line (section 9.2.2)."""

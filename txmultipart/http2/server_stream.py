@@ -31,7 +31,6 @@ from txmultipart.http2.answer_length import AnswerLength, without_length
 from txmultipart.http2.errors import StreamReset
 from txmultipart.http2.fields import Field, RequestHead, answer_head, has_no_body
 from txmultipart.http2.outgoing import trailer_fields
-from txmultipart.http2.patience import Stopwatch
 from txmultipart.http2.priority import SILENT, Priority, parse_priority
 from txmultipart.http2.stream import Owner, Stream
 
@@ -67,8 +66,6 @@ class ServerStream(Stream):
         self.request: Any = None
         #: Whose answer comes first; a client may change it at any time.
         self.priority = _priority(head)
-        #: Runs while somebody here holds the body back.
-        self.held_back = Stopwatch(owner.clock.seconds)
         #: What came after the body of the request.
         self.trailers: Sequence[Field] = ()
         self._head = head
@@ -191,30 +188,15 @@ class ServerStream(Stream):
         """The same, since nothing of a stream waits that must be sent first."""
         self._break_off(ErrorCodes.INTERNAL_ERROR)
 
-    def pauseProducing(self) -> None:
-        """Let no more of the body come."""
-        self.held_back.start()
-        super().pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """Let it come."""
-        self.held_back.stop()
-        super().resumeProducing()
-
-    def stopProducing(self) -> None:
-        """Nobody wants the rest of the body."""
-        self.held_back.start()
-        super().stopProducing()
-
     def setTimeout(self, seconds: float | None) -> None:
         """Of a stream's time the connection takes care."""
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        # A stock request calls this when it finds no form in a body that should
-        # be one.
+        # A private name of Twisted's: a stock request calls it when it finds no form in
+        # a body that should be one. See web/http1.
         if self._may_begin:
             self._owner.send_head(self, [(b":status", b"400")], end=True)
-        self.lost(Failure(StreamReset(ErrorCodes.NO_ERROR, "no form")))
+        self.lost(Failure(StreamReset(ErrorCodes.NO_ERROR, message="no form")))
 
 
 def _priority(head: RequestHead) -> Priority:

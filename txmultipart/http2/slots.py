@@ -26,7 +26,8 @@ class Slots:
 
     def __init__(self, most: int, at_first: int) -> None:
         self._most = most
-        self._allowed = min(most, at_first)
+        #: How many may be open.
+        self.allowed = min(most, at_first)
         #: Streams that were reset, and may be open for the server.
         self.held = 0
         self._asked = False  # with a PING that was not answered yet
@@ -35,11 +36,11 @@ class Slots:
 
     def allow(self, streams: int) -> None:
         """The server allows so many (section 6.5.2)."""
-        self._allowed = min(self._most, streams)
+        self.allowed = min(self._most, streams)
 
     def free(self, used: int) -> int:
         """How many more may be opened when so many are open."""
-        return max(0, self._allowed - used - self.held)
+        return max(0, self.allowed - used - self.held)
 
     def reset(self, newest: int) -> bool:
         """One was reset; ``newest`` is the last stream so far. True: send a PING."""

@@ -45,6 +45,7 @@ from txmultipart.http2.frames import (
 )
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.rules import (
+    NOT_HTTP2,
     SETTING,
     FrameRules,
     frame_size_error,
@@ -102,7 +103,8 @@ class Splitter:
         preface: bool = True,
     ) -> None:
         self._handler = handler
-        self._rules = FrameRules(options)
+        # A client has sent its preface by now: it means HTTP/2.
+        self._rules = FrameRules(options, hint="" if preface else NOT_HTTP2)
         self._longest = options.max_frame
         self._floods = floods
         self._step = self._preface if preface else self._header

@@ -158,7 +158,7 @@ class Stalls:
         waited = max(0.0, elapsed - held_back) if waits else 0.0
         moved = mark.inbound.look(stream.inbound.received, waited)
         self._bodies.add(moved, waited > 0)
-        waits = stream.outbound.size > 0
+        waits = stream.outbound.has_more
         moved = mark.outbound.look(stream.outbound.sent, elapsed if waits else 0.0)
         self._answers.add(moved, waits)
         if elapsed and held_back >= elapsed:
@@ -168,6 +168,10 @@ class Stalls:
         mark = self._marks[stream]
         if stream.inbound.waits_for_peer and mark.inbound.patience.is_spent:
             return self._bodies.patience.is_spent
-        if stream.outbound.size > 0 and mark.outbound.patience.is_spent:
-            return self._answers.patience.is_spent or not self._has_window(stream)
+        if stream.outbound.has_more and mark.outbound.patience.is_spent:
+            return self._answers.patience.is_spent or self._lacks_window(stream)
         return False
+
+    def _lacks_window(self, stream: Watched) -> bool:
+        # An end takes none.
+        return stream.outbound.size > 0 and not self._has_window(stream)

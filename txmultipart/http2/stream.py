@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txmultipart.http2.errors import StreamReset
+from txmultipart.http2.errors import StreamReset, given_up
 from txmultipart.http2.fields import Field
 from txmultipart.http2.inbound import Inbound
 from txmultipart.http2.options import HTTP2Options
@@ -153,7 +153,7 @@ class Stream:
         self._owner.ready(self)
 
     def _break_off(self, error_code: int) -> None:
-        self._owner.reset(self, StreamReset(error_code))
+        self._owner.reset(self, StreamReset(error_code, message=given_up(error_code)))
 
     # Whoever takes the body calls these -------------------------------------------
 

@@ -26,7 +26,8 @@ _GROWTH = 4
 class SharedBudget:
     """What the windows of several connections come to; ``total`` is a bound on it.
 
-    Growth keeps to the bound, and so do new bodies where ``has`` is asked first.
+    New bodies keep to the bound where ``has`` is asked first, and growth to half of it:
+    so a few who send much leave something for many who begin.
     """
 
     def __init__(self, total: int) -> None:
@@ -36,6 +37,10 @@ class SharedBudget:
     def has(self, size: int) -> bool:
         """Whether so much is left."""
         return self.granted + size <= self._total
+
+    def may_grow(self, size: int) -> bool:
+        """Whether windows may become so much larger."""
+        return (self.granted + size) * 2 <= self._total
 
     def take(self, size: int) -> None:
         """A window opens, or grows by so much."""
@@ -70,15 +75,21 @@ class Budget:
 
     @property
     def has_room(self) -> bool:
-        """Whether all connections together leave something for one more body."""
-        return self._shared is None or self._shared.has(self._first)
+        """Whether all connections together leave something for one more body.
+
+        Whatever they leave, a connection that has none may have one: or others could
+        keep it out for ever.
+        """
+        if self._shared is None or not self.granted:
+            return True
+        return self._shared.has(self._first)
 
     def ask(self, size: int) -> bool:
         """Whether a window may grow by so much; if so, it does."""
         if self.granted + self._reserved + size > self._total:
             return False
         if self._shared is not None:
-            if not self._shared.has(size):
+            if not self._shared.may_grow(size):
                 return False
             self._shared.take(size)
         self.granted += size

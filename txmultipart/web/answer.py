@@ -80,7 +80,7 @@ def answer(request: Any, result: object) -> None:
         request.finish()
     else:
         kind = type(result).__name__
-        message = f"a handler gave a {kind}, not bytes or a writer"
+        message = f"a handler gave {kind}, not bytes or a writer"
         answer_error(request, Failure(MisuseError(message)))
 
 

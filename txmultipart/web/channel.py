@@ -9,6 +9,7 @@
     state     bytes                                 then
     SNIFFING  that may become the preface           are kept
     SNIFFING  of the preface, or on TLS with "h2"   HTTP2, all bytes to it
+    SNIFFING  of TLS, in the clear                  400, closed
     SNIFFING  of a line that no HTTP/1 knows        HTTP2, which refuses them
     SNIFFING  any other                             HTTP1, all bytes to it
 
@@ -16,7 +17,7 @@
     leave    closed    closed after the request under way  GOAWAY, closed when idle
     give up  aborted   aborted                             GOAWAY, closed
 
-Till it is known, a stock channel stands behind the connection and looks after its
+Till it is known, a channel of HTTP/1.1 stands behind the connection and looks after its
 timeout; if it turns out to be wrong, it has seen no bytes yet.
 """
 
@@ -29,7 +30,6 @@ from typing import Any, cast
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import implementer
 
@@ -41,8 +41,14 @@ from txmultipart.http2 import (
     WholeReads,
     adapt_reading,
 )
-from txmultipart.web import http1, tls
+from txmultipart.web import http1
+from txmultipart.web.ciphers import weak_cipher
 from txmultipart.web.connections import Connections
+from txmultipart.web.heads import PromptHeads
+
+#: How TLS begins: a record with a handshake in it (RFC 8446 section 5.1).
+_TLS = b"\x16"
+_NO_TLS = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class Speech(Enum):
@@ -74,8 +80,8 @@ class NegotiatingChannel(Protocol):
         self._reads: WholeReads | None = None
 
     def connectionMade(self) -> None:
-        """Begin with a stock channel."""
-        self._channel = channel = cast(Any, HTTPChannel())
+        """Begin with a channel of HTTP/1.1."""
+        self._channel = channel = cast(Any, PromptHeads())
         channel.requestFactory, channel.site = self.requestFactory, self.site
         channel.factory = self.factory
         channel.timeOut, channel.callLater = self.timeOut, self.callLater
@@ -114,17 +120,25 @@ class NegotiatingChannel(Protocol):
             self._speak_http2()
         elif self._is_secure:
             self._speak_http1()
+        elif data.startswith(_TLS):
+            self._refuse_tls()
         elif data.startswith(PREFACE) or _is_no_http1(data):
             self._speak_http2()
         elif not PREFACE.startswith(data):
             self.speech = Speech.HTTP1
+
+    def _refuse_tls(self) -> None:
+        # At once, not when its time is up: what comes looks like a line without an end.
+        self.transport.write(_NO_TLS)
+        self.transport.loseConnection()
 
     def _speak_http1(self) -> None:
         self.speech = Speech.HTTP1
         self._read_whole(self._channel)
 
     def _read_whole(self, channel: Any) -> None:
-        self._reads = WholeReads(channel.dataReceived)
+        # Looked up each time: a WebSocket takes its place.
+        self._reads = WholeReads(lambda data: channel.dataReceived(data))
         self._reads.attach(self.transport)
 
     def _speak_http2(self) -> None:
@@ -142,7 +156,7 @@ class NegotiatingChannel(Protocol):
         server.makeConnection(self.transport)
         if self._is_secure:
             self._read_whole(server)
-            if not tls.is_adequate(self.transport):
+            if weak_cipher(self.transport) is not None:
                 server.refuse_security()
 
     # The site calls these ---------------------------------------------------------

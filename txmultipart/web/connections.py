@@ -8,14 +8,19 @@
 
     event   OPEN    CLOSED
     drain   CLOSED  -, with one more who waits
-    reopen  -       OPEN; those that were asked to end still do
+    reopen  -       OPEN; those that were asked to end still do, and nobody else
+
+Each drain waits for those that it found, and throws out those of them that are left:
+who came when the site was open again has nothing to do with it.
 """
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
+
+from txmultipart.http2 import Alarm
 
 
 class Open(Protocol):
@@ -30,6 +35,45 @@ class Open(Protocol):
         ...
 
 
+class _Drain:
+    """One drain: who is still to leave, and in what time."""
+
+    def __init__(self, clock: Any, those: set[Open]) -> None:
+        self._left = those
+        # Whoever waits no more is not told; the time that was set stands.
+        self.drained: Deferred[None] = Deferred()
+        self._alarm = Alarm(clock, self._give_up)
+
+    def begin(self, seconds: float) -> None:
+        """Ask them to leave; whoever has not in ``seconds`` is thrown out."""
+        self._alarm.set(seconds)
+        for connection in list(self._left):
+            connection.leave()
+        self._look()
+
+    def gone(self, connection: Open) -> None:
+        """One has left."""
+        if connection in self._left:
+            self._left.remove(connection)
+            self._look()
+
+    def _look(self) -> None:
+        if self._left:
+            return
+        self._alarm.set(None)
+        if not self.drained.called:
+            self.drained.callback(None)
+
+    def _give_up(self) -> None:
+        for connection in list(self._left):
+            connection.give_up()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all have left."""
+        return not self._left
+
+
 class Connections:
     """The open connections of one site, of which there may be ``most``."""
 
@@ -39,7 +83,7 @@ class Connections:
         self._clock = clock
         self._most = most
         self._open: set[Open] = set()
-        self._waiting: dict[Deferred[None], Any] = {}
+        self._drains: list[_Drain] = []
 
     def __len__(self) -> int:
         return len(self._open)
@@ -57,8 +101,9 @@ class Connections:
     def remove(self, connection: Open) -> None:
         """It is lost."""
         self._open.discard(connection)
-        if not self._open:
-            self._tell()
+        for drain in list(self._drains):
+            drain.gone(connection)
+        self._drains = [drain for drain in self._drains if not drain.is_over]
 
     def reopen(self) -> None:
         """Let them in again."""
@@ -71,25 +116,8 @@ class Connections:
         cancel it is to wait no more: they leave all the same.
         """
         self.closed = True
-        for connection in list(self._open):
-            connection.leave()
-        if not self._open:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred(self._forget)
-        self._waiting[waiting] = self._clock.callLater(seconds, self._give_up)
-        return waiting
-
-    def _give_up(self) -> None:
-        for connection in list(self._open):
-            connection.give_up()
-
-    def _forget(self, waiting: Deferred[None]) -> None:
-        # The time that was set for them stands.
-        self._waiting.pop(waiting)
-
-    def _tell(self) -> None:
-        told, self._waiting = self._waiting, {}
-        for waiting, later in told.items():
-            if later.active():
-                later.cancel()
-            waiting.callback(None)
+        drain = _Drain(self._clock, set(self._open))
+        self._drains.append(drain)
+        drain.begin(seconds)
+        self._drains = [each for each in self._drains if not each.is_over]
+        return drain.drained

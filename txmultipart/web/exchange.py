@@ -19,14 +19,17 @@
     cancel           OVER, reset               -                       -
     given up         -                         OVER, reset, response   -
                                                fails a little later
-    nobody has the   -                         reset, once our body    -
-    response                                   is out
+    nobody has the   -                         OVER, reset: at once    -
+    response                                   if our body is out or
+                                               is not wanted, or else
+                                               when that has changed,
+                                               or it is stuck
 
 What it fails with, outside; inside is what the stream, the transport or the producer
 said::
 
     the server did nothing about it   RequestNotProcessed, a RequestNotSent
-    our body was not out yet          RequestTransmissionFailed
+    our body was not all on its way   RequestTransmissionFailed
     no response came                  ResponseNeverReceived
     it came in part                   ResponseFailed
     the body's producer broke         RequestGenerationFailed
@@ -50,7 +53,8 @@ from twisted.web.client import (
 )
 from twisted.web.iweb import IResponse
 
-from txmultipart.http2 import Client, ClientStream
+from txmultipart.errors import restored
+from txmultipart.http2 import Client, ClientStream, ErrorCodes
 from txmultipart.web.http1 import RequestNotSent
 from txmultipart.web.request_fields import request_fields, wants_leave
 from txmultipart.web.response import HTTP2Response
@@ -58,8 +62,8 @@ from txmultipart.web.upload import Phase, Upload
 
 _Fields = Sequence[tuple[bytes, bytes]]
 
-#: RFC 9113 section 7.
-_INTERNAL_ERROR = 0x2
+#: Seconds for which a server may take nothing of a body whose answer nobody has.
+STALL_TIME = 30.0
 
 
 class RequestNotProcessed(RequestNotSent):
@@ -73,6 +77,10 @@ class RequestNotProcessed(RequestNotSent):
         said = "; ".join(str(reason.value) for reason in reasons)
         super().__init__(f"the server did nothing about this request: {said}{why}")
         self.reasons = reasons
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The constructor makes another text of it.
+        return restored, (type(self), self.args, self.__dict__)
 
 
 class State(Enum):
@@ -99,6 +107,8 @@ class Exchange:
         self._upload: Upload | None = None
         self._held: weakref.ref[HTTP2Response] | None = None
         self._taken: HTTP2Response | None = None
+        self._accepted = False  # the answer is one that may want our body
+        self._timer: Any = None
 
     @property
     def body_begun(self) -> bool:
@@ -146,14 +156,15 @@ class Exchange:
         self.state = State.ANSWERED
         if length != 0 and self._stream is not None:
             self._stream.pauseProducing()
-        self._go_on_sending(status)
+        self._accepted = 200 <= status < 300
         response = HTTP2Response(status, fields, length, self.request, self)
         self._held = weakref.ref(response, self._nobody_has_it)
+        self._go_on_sending()  # after that: all of the body may be at hand
         result, self._result = self._result, None
         if result is not None:
             result.callback(response)
 
-    def _go_on_sending(self, status: int) -> None:
+    def _go_on_sending(self) -> None:
         upload = self._upload
         if upload is None:
             return
@@ -161,7 +172,7 @@ class Exchange:
         if upload.phase is Phase.WAITING:
             # An answer instead of the leave to send: with the body, if it is not
             # refused (RFC 9110 section 10.1.1).
-            if 200 <= status < 300:
+            if self._accepted:
                 upload.begin()
             else:
                 upload.stop()
@@ -194,23 +205,30 @@ class Exchange:
         assert self._stream is not None
         if not self._stream.processed:
             return RequestNotProcessed([reason])
-        if self._upload is not None and self._upload.phase is not Phase.SENT:
+        upload = self._upload
+        if upload is not None and (upload.phase is not Phase.SENT or self._has_some):
             return RequestTransmissionFailed([reason])
         return ResponseNeverReceived([reason])
+
+    @property
+    def _has_some(self) -> bool:
+        """Whether the stream has, or had when it was lost, some of our body."""
+        assert self._upload is not None
+        assert self._stream is not None
+        return self._stream.outbound.sent < self._upload.written
 
     # The upload calls these -----------------------------------------------------------
 
     def _body_sent(self) -> None:
-        if self.state is State.ANSWERED and self._response is None:
-            self._reset()
+        self._drop()
 
     def _body_broke(self, failure: Failure) -> None:
         broken = Failure(RequestGenerationFailed([failure]))
         if self.state is State.ASKED:
-            self._reset(_INTERNAL_ERROR)
+            self._reset(ErrorCodes.INTERNAL_ERROR)
             self._fail(broken)
         else:
-            self._give_up(broken, _INTERNAL_ERROR)
+            self._give_up(broken, ErrorCodes.INTERNAL_ERROR)
 
     def _yield(self) -> None:
         self.give_up(Failure(RequestNotSent("its body is sent again, by another")))
@@ -253,6 +271,7 @@ class Exchange:
         """All is said, but for the response, if there is one."""
         response = self._response
         self.state, self._taken, self._held = State.OVER, None, None
+        self._stop_timer()
         if self._upload is not None:
             self._upload.stop()
         return response
@@ -290,9 +309,36 @@ class Exchange:
     def _drop(self) -> None:
         if self.state is not State.ANSWERED or self._response is not None:
             return
-        if self._upload is None or self._upload.is_over:
+        if self._body_is_out or not self._accepted:
             self._reset()
             self._end()
         else:
-            # The server is to have our body all the same.
+            # The server is to have our body all the same, if it takes it.
             self.resume()
+            self._watch()
+
+    @property
+    def _body_is_out(self) -> bool:
+        upload, stream = self._upload, self._stream
+        if upload is None or stream is None:
+            return True
+        return upload.is_over and (
+            upload.phase is not Phase.SENT or stream.outbound.closed
+        )
+
+    def _watch(self) -> None:
+        assert self._stream is not None
+        self._stop_timer()
+        sent = self._stream.outbound.sent
+        self._timer = self._clock.callLater(STALL_TIME, self._look, sent)
+
+    def _look(self, sent: int) -> None:
+        assert self._stream is not None
+        if self._has_some and self._stream.outbound.sent == sent:
+            self._accepted = False
+        self._drop()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()

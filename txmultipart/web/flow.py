@@ -13,7 +13,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from txmultipart.errors import ContentNotHere
-from txmultipart.http2 import Patience, ServerStream, Stopwatch
+from txmultipart.http2 import Alarm, Patience, ServerStream, Stopwatch
 from txmultipart.web import http1
 from txmultipart.web.trailers import Field, allowed, parse_lines
 
@@ -42,8 +42,9 @@ class BodyFlow:
     the body is first wanted, so that a refusal comes before a byte was sent.
 
     A sender that brings less than ``least_rate`` bytes a second for longer than the
-    channel's timeout, while it is not held back, is given up. One that brings nothing
-    for so long the channel itself gives up.
+    channel's timeout, while it is not held back, is given up, whatever else it sends:
+    extensions of chunks, say, or trailers. One that sends nothing for so long the
+    channel itself gives up.
     """
 
     def __init__(
@@ -70,6 +71,9 @@ class BodyFlow:
         self._waited = 0.0
         patience = channel.timeOut
         self._patience = None if patience is None else Patience(patience, least_rate)
+        clock: Any = channel
+        self._alarm = Alarm(clock, self._look)
+        self._wait()
 
     def came(self, size: int) -> None:
         """So many bytes of the body have come."""
@@ -79,7 +83,24 @@ class BodyFlow:
         waited, self._waited = self._is_open.total - self._waited, self._is_open.total
         self._patience.spend(waited, size)
         if self._patience.is_spent and self.received != self._length:
-            self.give_up()
+            self._time_out()
+
+    def _wait(self) -> None:
+        # It is not put off by each byte, nor stopped while the sender is held back:
+        # when it rings too early it is set anew.
+        if self._patience is not None:
+            self._alarm.set(max(1.0, self._patience.left))
+
+    def _look(self) -> None:
+        self._wait()
+        self.came(0)
+
+    def _time_out(self) -> None:
+        self._alarm.set(None)
+        self._patience = None
+        # As the channel does it, which sees to it that the connection is really closed.
+        http1.hold_timeout(self._channel)
+        self._channel.timeoutConnection()
 
     @property
     def trailers(self) -> list[Field]:
@@ -136,6 +157,7 @@ class BodyFlow:
     def end(self) -> None:
         """The body has ended, or the connection is lost."""
         self._ended = True
+        self._alarm.set(None)
         if self._lingering is not None and self._lingering.active():
             self._lingering.cancel()
         if self._paused:

@@ -3,6 +3,9 @@
 ``tests/web/test_http1.py`` holds each of them against the installed Twisted and
 names the versions that were tried. When twisted.web lets a resource run before
 the body has come, most of this module can go.
+
+One more stands elsewhere, since ``http2`` imports nothing from here: a ``ServerStream``
+is the channel of its request, and so has ``_respondToBadRequestAndDisconnect``.
 """
 
 from __future__ import annotations

@@ -54,6 +54,10 @@ class Home(Protocol):
         """The connection itself, whose observer ``line`` is."""
         ...
 
+    def settled(self, line: Line) -> None:
+        """It is known what the server allows on it."""
+        ...
+
     def serve(self) -> None:
         """There may be room for those who wait."""
         ...
@@ -120,12 +124,15 @@ class Line:
     def ready(self, client: Client) -> None:
         """The server's settings are here."""
         self.settled = True
+        self._home.settled(self)
         self._home.serve()
 
     def room_changed(self, client: Client) -> None:
         """A request has ended, or the server takes more or fewer at a time."""
         if self.state is State.BUSY and not client.streams:
             self._rest()
+        if self.settled:
+            self._home.settled(self)
         self._home.serve()
 
     def leaving(self, client: Client) -> None:

@@ -11,6 +11,7 @@
     OPENING    connected, on TLS                OPENING, for the handshake
     OPENING    handshake done, or first bytes   SPEAKING
     OPENING    a cipher that HTTP/2 forbids     SPEAKING, to say GOAWAY; fails
+    OPENING    nobody can be made who speaks    LOST: aborted, fails
     OPENING    lost, cancelled, no time left    LOST: fails
     SPEAKING   bytes, the end                   to who speaks
     LOST       any                              -
@@ -20,7 +21,6 @@ An endpoint's connection fires before TLS has shaken hands: ``spoken`` fires the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
@@ -39,21 +39,16 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
 from zope.interface import implementer
 
-from txmultipart.http2 import Client, HTTP2Error, WholeReads
-
-#: RFC 9113 section 7.
-_INADEQUATE_SECURITY = 0xC
-
-#: What is left of TLS 1.2 when the list of appendix A of RFC 9113 is taken out:
-#: ephemeral keys, and encryption that authenticates.
-_GOOD_CIPHER = re.compile(r"(ECDHE|DHE)-.*(GCM|CCM8?|CHACHA20)")
+from txmultipart.http2 import Client, ErrorCodes, HTTP2Error, WholeReads
+from txmultipart.web.ciphers import weak_cipher
 
 
 class InadequateSecurity(HTTP2Error):
     """A server chose HTTP/2 and a cipher that is forbidden with it (section 9.2.2)."""
 
     def __init__(self, cipher: str) -> None:
-        super().__init__(_INADEQUATE_SECURITY, f"HTTP/2 must not be used with {cipher}")
+        message = f"the server chose HTTP/2 with {cipher}, which is forbidden"
+        super().__init__(ErrorCodes.INADEQUATE_SECURITY, message)
 
 
 class Speakers(Protocol):
@@ -98,7 +93,7 @@ class Negotiation(protocol.Protocol):
         self._address = address
         self._timer: Any = timer(self._too_late)
         self._speaker: Any = None
-        self._receive: Callable[[bytes], None] = lambda data: None
+        self._receive: Callable[[bytes], None] = _ignore
         self._reads: WholeReads | None = None
 
     def connectionMade(self) -> None:
@@ -133,13 +128,22 @@ class Negotiation(protocol.Protocol):
     def _speak(self, *, http2: bool) -> None:
         self.state = State.SPEAKING
         self._stop_timer()
-        self._speaker = speaker = self._speak_http2() if http2 else self._speak_http1()
+        try:
+            self._speaker = self._speak_http2() if http2 else self._speak_http1()
+        except Exception:
+            self._cannot_speak(Failure())
+            return
         weak = weak_cipher(self.transport) if http2 and self._is_secure else None
         if weak is not None:
-            speaker.fail(_INADEQUATE_SECURITY)
+            self._speaker.fail(ErrorCodes.INADEQUATE_SECURITY)
             self.spoken.errback(InadequateSecurity(weak))
         else:
-            self.spoken.callback(speaker)
+            self.spoken.callback(self._speaker)
+
+    def _cannot_speak(self, failure: Failure) -> None:
+        self._receive, self._reads = _ignore, None
+        self.transport.abortConnection()
+        self._fail(failure)
 
     def _speak_http1(self) -> Any:
         speaker = self._speakers.http1(self._address)
@@ -199,10 +203,5 @@ class NegotiatingFactory(protocol.Factory):
         return Negotiation(self._speakers, addr, self._timer)
 
 
-def weak_cipher(transport: Any) -> str | None:
-    """The cipher of ``transport`` if HTTP/2 must not be used with it (section 9.2.2)."""
-    connection = transport.getHandle()
-    name = connection.get_cipher_name()
-    if name is None or connection.get_protocol_version_name() == "TLSv1.3":
-        return None
-    return None if _GOOD_CIPHER.match(name) else str(name)
+def _ignore(data: bytes) -> None:
+    """Nobody takes it."""

@@ -9,7 +9,8 @@
 
     the one being made    those who wait
     speaks HTTP/2         share it
-    speaks HTTP/1.1       the first gets it, each other one of its own
+    speaks HTTP/1.1       the first gets it, each other one of its own; it is closed if
+                          nobody waits any more
     fails                 fail with it, unless there is another to wait for
     is cancelled by one   the others keep it; the last one takes it along
 
@@ -21,17 +22,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from txmultipart.http2 import Client
-from txmultipart.web.line import Line
+from txmultipart.web.line import Line, State
 from txmultipart.web.negotiation import InadequateSecurity, NegotiatingFactory
 from txmultipart.web.retry import Retrying
 
@@ -68,6 +70,9 @@ class Origin:
         #: HTTP/2 is not offered any more: it was there, and could not be used.
         self.only_http1 = False
         self._settings = settings
+        #: What its last connection allowed at a time; the next one may have to begin
+        #: before it has said so.
+        self._allowed: int | None = None
         self._stock = stock
         self._enough = False  # one more could not be made, and will not be tried
         self._making: object | None = None  # stands for the one that is being made
@@ -122,7 +127,10 @@ class Origin:
         return found
 
     def _gave_up(self, queue: deque[Waiting], waiting: Waiting) -> None:
-        queue.remove(waiting)
+        try:
+            queue.remove(waiting)
+        except ValueError:
+            return  # its turn has come already: see ``_take_waiting``
         if not self._asking and not self._queue:
             attempt, self._making, self._attempt = self._attempt, None, None
             if attempt is not None:
@@ -196,11 +204,15 @@ class Origin:
     def _share_http1(self, connection: Any) -> None:
         self.speaks = Speaks.HTTP1
         for endpoint, found in self._take_waiting():
+            if found.called:
+                continue  # cancelled by one before it
             if connection is not None:
                 found.callback(partial(_same, connection))
                 connection = None
             else:
                 found.callback(partial(self._stock, Negotiating(self, endpoint)))
+        if connection is not None:
+            connection.abort()  # all have got something else in the meantime
 
     def _failed(self, making: object, failure: Failure) -> None:
         if not self._is_current(making):
@@ -212,9 +224,11 @@ class Origin:
             self._enough = True
         else:
             for waiting in self._take_waiting():
-                waiting.found.errback(failure)
+                if not waiting.found.called:  # cancelled by one before it
+                    waiting.found.errback(failure)
 
     def _take_waiting(self) -> list[Waiting]:
+        """All of them. Each may be cancelled while one before it is told."""
         waiting = [*self._asking, *self._queue]
         self._asking.clear()
         self._queue.clear()
@@ -230,13 +244,22 @@ class Origin:
 
     def make_client(self, line: Line) -> Client:
         """A connection of HTTP/2, not connected yet."""
-        return Client(self.clock, line, options=self._settings.options)
+        options = self._settings.options
+        if self._allowed is not None:
+            first = max(1, min(self._allowed, options.streams_at_first))
+            options = replace(options, streams_at_first=first)
+        return Client(self.clock, line, options=options)
+
+    def settled(self, line: Line) -> None:
+        """The server has said what it allows, or something else than before."""
+        self._allowed = line.client.allowed
 
     def found(self, line: Line) -> None:
-        """A line that can be used."""
+        """A line that can be used, unless it was lost before anybody heard of it."""
         self.speaks = Speaks.HTTP2
         self._enough = False
-        self.lines.append(line)
+        if line.state is not State.GONE:
+            self.lines.append(line)
 
     def lost(self, line: Line) -> None:
         """One that is gone."""
@@ -288,9 +311,9 @@ class Negotiating:
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
         """Connect; ``protocolFactory`` is a stock pool's."""
         speakers = _Speakers(self._origin, protocolFactory)
-        connected: Deferred[Any] = self._endpoint.connect(
-            NegotiatingFactory(speakers, self._origin.too_late)
-        )
+        factory = NegotiatingFactory(speakers, self._origin.too_late)
+        # Not every endpoint keeps what it raises in its Deferred.
+        connected: Deferred[Any] = maybeDeferred(self._endpoint.connect, factory)
         connected.addCallback(lambda negotiation: negotiation.spoken)
         return connected.addCallback(self._spoken, speakers)
 

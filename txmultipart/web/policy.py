@@ -8,9 +8,7 @@ from twisted.internet.ssl import AcceptableCiphers, optionsForClientTLS
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-#: Ephemeral keys and encryption that authenticates, as TLS 1.3 has them anyway: what
-#: appendix A of RFC 9113 does not forbid.
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL:!PSK"
+from txmultipart.web import ciphers
 
 
 @implementer(IPolicyForHTTPS)
@@ -36,6 +34,8 @@ class HTTP2PolicyForHTTPS:
             hostname.decode("ascii"),
             trustRoot=self._trust_root,
             extraCertificateOptions={
-                "acceptableCiphers": AcceptableCiphers.fromOpenSSLCipherString(CIPHERS)
+                "acceptableCiphers": AcceptableCiphers.fromOpenSSLCipherString(
+                    ciphers.CLIENT
+                )
             },
         )

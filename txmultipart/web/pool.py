@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.web.client import HTTPConnectionPool
 
+from txmultipart.errors import MisuseError
 from txmultipart.http2 import ClientOptions
 from txmultipart.web.http1 import answer_promptly
 from txmultipart.web.origin import Origin
@@ -48,6 +49,10 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
     ``Expect: 100-continue`` is honoured on HTTP/2. A response that nobody reads keeps its
     own stream waiting and nothing else.
 
+    One pool serves a process, as each has connections of its own; close it before the
+    program ends, with ``await pool.closeCachedConnections()``. A server that does nothing
+    for a request is waited for, unless ``ClientOptions(stall_time=…)`` says how long.
+
     What is beyond the arguments and attributes of a stock pool:
 
     ``options``
@@ -60,6 +65,11 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
     ``cachedConnectionTimeout`` is also the time for which a connection of HTTP/2 may be
     idle; ``maxPersistentPerHost`` is for HTTP/1.1 alone. ``persistent=False`` closes
     one as soon as it is idle.
+
+    One pool is for one ``contextFactory``. Connections are known by scheme, host and
+    port alone, as in a stock pool: an ``Agent`` that trusts fewer servers, or shows
+    another certificate, and has the same pool may be given one that was made for
+    another ``Agent``.
 
     An ``Agent`` whose ``contextFactory`` makes its own TLS contexts offers no HTTP/2;
     see ``HTTP2PolicyForHTTPS``.
@@ -75,6 +85,8 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
         max_connections_per_origin: int = 1,
         handshake_timeout: float = 30.0,
     ) -> None:
+        if options is not None and not isinstance(options, ClientOptions):
+            raise MisuseError("options= takes a ClientOptions")
         super().__init__(reactor, persistent)
         answer_promptly(self)
         self.clock = reactor
@@ -99,10 +111,10 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
         return self._origin(key, h2c=scheme == b"http").connection(endpoint)
 
     def closeCachedConnections(self) -> Deferred[None]:
-        """Close all connections, and fire when they are closed.
+        """Close all connections; fires when they are closed, or after ten seconds.
 
         Those of HTTP/2 with requests on them take no more of these, and close after
-        the last one; that is waited for, but not for ever (``CLOSING_TIME``). Those of
+        the last one, even if that is later. Those of
         HTTP/1.1 with a request on them are left alone, as by a stock pool.
         """
         lines = [line for origin in self._origins.values() for line in origin.lines]

@@ -13,6 +13,7 @@ origin only is not told another (Fetch standard, section 4.4).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import urldefrag, urljoin
@@ -26,6 +27,7 @@ from twisted.web.error import (
     InfiniteRedirection,
     PageRedirect,
     RedirectWithNoLocation,
+    SchemeNotSupported,
 )
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -57,6 +59,12 @@ _SENSITIVE = (
 #: What is read of the body of a redirect, so that its connection can be used again.
 _MOST_READ = 64 << 10
 
+#: Seconds that are spent on that.
+DROP_TIME = 5.0
+
+#: The bytes a URI may have (RFC 3986 section 2); no others can be sent.
+_URI = re.compile(rb"[\x21-\x7e]+")
+
 
 class Hop(NamedTuple):
     """One request on the way."""
@@ -76,8 +84,12 @@ class ReplayingRedirectAgent:
     Authorization and Cookie; put agents that add such headers inside this one.
 
     Fails with ``ResponseFailed`` as Twisted's own agents do: ``InfiniteRedirection``,
-    ``RedirectWithNoLocation``, or ``PageRedirect`` if the body cannot be sent again.
-    The bodies of redirects themselves are dropped.
+    ``RedirectWithNoLocation``, or ``PageRedirect`` if the body cannot be sent again;
+    beside these ``ValueError`` if a Location is no URI, and ``SchemeNotSupported`` if
+    it is one that ``agent`` cannot ask.
+
+    The bodies of redirects themselves are dropped; those that are long, or take more
+    than ``DROP_TIME``, are given up. ``clock`` is for that, the reactor if none is given.
     """
 
     def __init__(
@@ -85,8 +97,11 @@ class ReplayingRedirectAgent:
         agent: IAgent,
         redirectLimit: int = 20,
         sensitiveHeaderNames: Iterable[bytes] = (),
+        *,
+        clock: Any = None,
     ) -> None:
         self._agent = agent
+        self._clock = clock
         self._limit = redirectLimit
         self._sensitive = (*_SENSITIVE, *sensitiveHeaderNames)
 
@@ -104,21 +119,30 @@ class ReplayingRedirectAgent:
     async def _follow(self, hop: Hop) -> IResponse:
         previous = None
         for _ in range(self._limit + 1):
-            sending = Sending(hop.body) if is_replayable(hop.body) else hop.body
-            response = await self._agent.request(*hop[:3], sending)
-            if previous is not None:
-                response.setPreviousResponse(previous)
+            sending = OneSending(hop.body) if is_replayable(hop.body) else hop.body
+            response = await self._ask(hop, sending, previous)
             if response.code not in _SAME | _AS_GET:
                 return response
             hop = self._next(hop, response)
-            await drop(response)
-            if isinstance(sending, Sending):
+            await drop(response, self._clock or _reactor())
+            if isinstance(sending, OneSending):
                 sending.end()
             previous = response
         error = InfiniteRedirection(
             response.code, b"too many redirects", location=hop.uri
         )
         raise ResponseFailed([Failure(error)], response)
+
+    async def _ask(self, hop: Hop, body: Any, previous: IResponse | None) -> IResponse:
+        try:
+            response = await self._agent.request(*hop[:3], body)
+        except SchemeNotSupported as error:
+            if previous is None:
+                raise
+            raise ResponseFailed([Failure()], previous) from error
+        if previous is not None:
+            response.setPreviousResponse(previous)
+        return response
 
     def _next(self, hop: Hop, response: IResponse) -> Hop:
         location = self._location(hop, response)
@@ -140,7 +164,10 @@ class ReplayingRedirectAgent:
                 response.code, b"a redirect to nowhere", hop.uri
             )
             raise ResponseFailed([Failure(error)], response)
-        return join(hop.uri, values[0])
+        try:
+            return join(hop.uri, values[0])
+        except ValueError as error:
+            raise ResponseFailed([Failure()], response) from error
 
 
 def is_replayable(body: Any) -> bool:
@@ -149,7 +176,7 @@ def is_replayable(body: Any) -> bool:
 
 
 @implementer(IBodyProducer, IConsumer)
-class Sending:
+class OneSending:
     """One sending of ``body``, out of several: when it is ended, so is what it says.
 
     A redirect may come before the body is out. A connection that is given up for that
@@ -216,15 +243,21 @@ def becomes_get(method: bytes, status: int) -> bool:
 
 
 def join(base: bytes, location: bytes) -> bytes:
-    """``location`` as seen from ``base``, with whose fragment it goes on if it has none."""
+    """``location`` as seen from ``base``, with whose fragment it goes on if it has none.
+
+    ``ValueError`` if that is no URI.
+    """
     joined, fragment = urldefrag(urljoin(base, location))
     fragment = fragment or urldefrag(base)[1]
+    if not _URI.fullmatch(joined + fragment):
+        raise ValueError("a redirect to what is no URI")
     return joined + b"#" + fragment if fragment else joined
 
 
 def _is_same_origin(one: bytes, other: bytes) -> bool:
     a, b = URI.fromBytes(one), URI.fromBytes(other)
-    return bool((a.scheme, a.host, a.port) == (b.scheme, b.host, b.port))
+    same_host = a.host.lower() == b.host.lower()  # RFC 3986 section 6.2.2.1
+    return bool(same_host and (a.scheme, a.port) == (b.scheme, b.port))
 
 
 def _without(headers: Headers, names: Iterable[bytes]) -> Headers:
@@ -234,14 +267,25 @@ def _without(headers: Headers, names: Iterable[bytes]) -> Headers:
     return rest
 
 
-def drop(response: IResponse) -> Deferred[None]:
-    """Read the body of ``response`` and drop it; give it up if it is a long one.
+def _reactor() -> Any:
+    # Here, since who imports this module may want to install another one.
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def drop(response: IResponse, clock: Any) -> Deferred[None]:
+    """Read the body of ``response`` and drop it; give it up if it is long, or slow.
 
     Fires when it is over, one way or another.
     """
     dropped = _Dropped()
     response.deliverBody(dropped)
-    return dropped.over
+    return dropped.over.addTimeout(DROP_TIME, clock, _long_enough)
+
+
+def _long_enough(result: object, seconds: float) -> None:
+    """That was waited for long enough."""
 
 
 class _Dropped(Protocol):

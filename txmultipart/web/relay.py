@@ -42,6 +42,7 @@ from txmultipart.interfaces import ISink, IStreamingResource
 from txmultipart.limits import Limits
 from txmultipart.web import relay_fields
 from txmultipart.web.answer import answer_call, is_gone
+from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.sending import Sending
 
@@ -67,7 +68,8 @@ class Relay(Resource):
     other one down. With ``change`` a multipart body is taken apart and goes on part by
     part, see ``RelayedParts``; ``limits`` are for its reader.
 
-    ``agent`` is what sends: one with an ``HTTP2ConnectionPool`` unless given.
+    ``agent`` is what sends: one with an ``HTTP2ConnectionPool`` and an
+    ``HTTP2PolicyForHTTPS`` unless given.
     ``answer_time`` are the seconds for which the upstream may do nothing when it is its
     turn: take bytes that are there for it, or answer when it has all. An answer that
     has begun may take as long as it likes.
@@ -95,7 +97,9 @@ class Relay(Resource):
         self.answer_time = answer_time
         self._reactor = reactor
         self._url = url.encode("ascii")
-        self._agent = agent or Agent(reactor, pool=HTTP2ConnectionPool(reactor))
+        self._agent = agent or Agent(
+            reactor, HTTP2PolicyForHTTPS(), pool=HTTP2ConnectionPool(reactor)
+        )
         self._change = change
         #: What we are called in Via fields: no other one is called like it.
         self._name = f"txmultipart-{token_hex(4)}"

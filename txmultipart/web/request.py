@@ -156,9 +156,10 @@ class StreamingRequest(Trailing):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The body has ended."""
-        if self.mode is not Mode.CLASSIC:
+        if self.mode is not Mode.CLASSIC and not self._body_ended:
             for name, value in self._flow.trailers:
                 self.trailers.addRawHeader(name, value)
+            self._flow.end()
         if self.body is None or self.mode in _STOCK:
             if self._expectation is not None:
                 self.requestHeaders.setRawHeaders(b"Expect", self._expectation)
@@ -167,7 +168,6 @@ class StreamingRequest(Trailing):
             super().requestReceived(command, target, version)
             return
         self._body_ended = True
-        self._flow.end()
         self.body.unregisterProducer()
         if self.finished and self.queued:
             self.queued = False
@@ -176,10 +176,10 @@ class StreamingRequest(Trailing):
     def connectionLost(self, reason: Failure) -> None:
         """The peer is gone; a body that had not ended fails with ``UploadAborted``."""
         http1.set_lost(self)
-        if self.body is not None and self.mode not in _STOCK:
+        if self.mode is not Mode.CLASSIC:
             self._flow.end()
-            if not self._body_ended:
-                self._abort(self.body, reason)
+        if self.body is not None and self.mode not in _STOCK and not self._body_ended:
+            self._abort(self.body, reason)
         super().connectionLost(reason)
 
     def _abort(self, body: BodyReader, reason: Failure) -> None:
@@ -222,6 +222,8 @@ class StreamingRequest(Trailing):
             return reason
         if self._aborting and reason.check(UploadAborted):
             return reason  # nothing failed here, and nobody is there to be told
+        # Those that cannot be sent would stop the page that says so as well.
+        vars(self).pop("responseTrailers", None)
         failed: Failure = super().processingFailed(reason)
         return failed
 

@@ -17,6 +17,9 @@ from txmultipart.web.answer import answer_call
 class MultipartResource(Resource):
     """Subclass it and write ``render_multipart``: POST leads there.
 
+    With ``isLeaf = True`` it is asked for everything below its place as well; without, as
+    any ``Resource``, for ``/place`` but not for ``/place/`` or ``/``, if it is the root.
+
     For PUT as well, write ``render_PUT = MultipartResource.render_POST``.
 
     Under a ``StreamingSite`` the parts come while the sender sends them; under

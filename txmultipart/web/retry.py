@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import RequestTransmissionFailed, ResponseNeverReceived
 from twisted.web.iweb import IResponse
 
-from txmultipart.http2 import HTTP2Error, StreamReset
+from txmultipart.http2 import ErrorCodes, HTTP2Error, StreamReset
 from txmultipart.web.exchange import Exchange, RequestNotProcessed
 from txmultipart.web.line import Line
 
@@ -39,11 +39,8 @@ PAUSES = (0.1, 0.5)
 #: RFC 9110 section 15.5.20.
 _MISDIRECTED = 421
 
-#: RFC 9113 section 7.
-_HTTP_1_1_REQUIRED = 0xD
-
-#: REFUSED_STREAM and ENHANCE_YOUR_CALM: it is not to be asked again at once.
-_HAS_ENOUGH = frozenset((0x7, 0xB))
+#: The server is not to be asked again at once.
+_HAS_ENOUGH = frozenset((ErrorCodes.REFUSED_STREAM, ErrorCodes.ENHANCE_YOUR_CALM))
 
 #: Those that a stock pool repeats (RFC 9110 section 9.2.2).
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"TRACE"))
@@ -132,7 +129,7 @@ class Attempts:
             raise RequestNotProcessed(error.reasons, why) from error
         code = _code(error.reasons)
         self._refused += code in _HAS_ENOUGH
-        if code == _HTTP_1_1_REQUIRED:
+        if code == ErrorCodes.HTTP_1_1_REQUIRED:
             self._lines.demote()
 
     def _has_body_for_more(self, exchange: Exchange) -> bool:
@@ -140,7 +137,10 @@ class Attempts:
         return not exchange.body_begun or bool(getattr(producer, "replayable", False))
 
     def _is_forgivable(self, error: Any, exchange: Exchange, old: bool) -> bool:
-        if _code(error.reasons) == _HTTP_1_1_REQUIRED and self._made <= RETRIES:
+        if (
+            _code(error.reasons) == ErrorCodes.HTTP_1_1_REQUIRED
+            and self._made <= RETRIES
+        ):
             if self._has_body_for_more(exchange):
                 self._lines.demote()
                 return True

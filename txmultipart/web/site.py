@@ -10,7 +10,8 @@ from twisted.internet.protocol import Protocol
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from txmultipart.http2 import HTTP2Options, SharedBudget
+from txmultipart.errors import MisuseError
+from txmultipart.http2 import ClientOptions, HTTP2Options, SharedBudget
 from txmultipart.web.channel import NegotiatingChannel
 from txmultipart.web.connections import Connections
 from txmultipart.web.request import StreamingRequest
@@ -53,6 +54,8 @@ class StreamingSite(Site):
         max_connections: int | None = None,
         **options: Any,
     ) -> None:
+        if not isinstance(http2, HTTP2Options) or isinstance(http2, ClientOptions):
+            raise MisuseError("http2= takes an HTTP2Options")
         factory = requestFactory or StreamingRequest
         super().__init__(resource, factory, *args, **options)
         self.http2_options = http2

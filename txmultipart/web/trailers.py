@@ -11,23 +11,14 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+from twisted.web.http import NO_BODY_CODES
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from txmultipart.http2 import ServerStream
+from txmultipart.http2 import NOT_BEHIND, ServerStream, UnsendableFields
 from txmultipart.web import http1
 
 Field = tuple[bytes, bytes]
-
-#: RFC 9110 section 6.5.1, and what somebody could mistake for its like in front.
-_NOT_BEHIND = frozenset(
-    b"""
-    age authorization cache-control connection content-encoding content-length
-    content-range content-type cookie date expect expires host keep-alive location
-    max-forwards pragma proxy-authenticate proxy-authorization proxy-connection range
-    retry-after set-cookie te trailer transfer-encoding upgrade vary www-authenticate
-    """.split()
-)
 
 #: A field of HTTP/1.1 (RFC 9112 section 5), without what no value can have.
 _LINE = re.compile(
@@ -44,15 +35,15 @@ def parse_lines(lines: Iterable[bytes]) -> list[Field]:
 
 def allowed(fields: Iterable[Field]) -> list[Field]:
     """Those of them that may stand behind a body."""
-    return [(n, v) for n, v in fields if n.lower() not in _NOT_BEHIND]
+    return [(n, v) for n, v in fields if n.lower() not in NOT_BEHIND]
 
 
 def outgoing(headers: Headers) -> list[Field]:
-    """What a handler has put into ``headers``; ``ValueError`` if it cannot be sent."""
+    """What a handler has put into ``headers``; ``UnsendableFields``, a ``ValueError``, if not."""
     fields = [(n, v) for n, values in headers.getAllRawHeaders() for v in values]
     for name, value in fields:
-        if name.lower() in _NOT_BEHIND or not _LINE.fullmatch(name + b": " + value):
-            raise ValueError(f"{name!r} cannot stand behind a body")
+        if name.lower() in NOT_BEHIND or not _LINE.fullmatch(name + b": " + value):
+            raise UnsendableFields(f"{name!r} cannot stand behind a body")
     return fields
 
 
@@ -79,7 +70,8 @@ class Trailing(Request):
     def responseTrailers(self) -> Headers:
         """Fields to be sent behind the answer: whatever is in it at ``finish``.
 
-        That raises ``ValueError`` for a field that cannot stand there. An answer
+        That raises ``ValueError`` for a field that cannot stand there, and so does the
+        first ``write``, of an answer that could still become another. An answer
         without a body has none. On HTTP/1.1 only an answer in chunks has: if there is
         anything in it when the answer begins, it goes without a Content-Length; what
         comes in later, behind an answer with one, is left out.
@@ -94,7 +86,7 @@ class Trailing(Request):
     def announce_trailers(self) -> None:
         """The head of the answer is about to be sent."""
         # RFC 9110 section 6.6.2: for those who are known by now.
-        names = [name for name, _ in self.responseTrailers.getAllRawHeaders()]
+        names = list(dict.fromkeys(name for name, _ in outgoing(self.responseTrailers)))
         if names:
             self.setHeader(b"Trailer", b", ".join(names))
             if self.clientproto == b"HTTP/1.1" and self.method != b"HEAD":
@@ -104,7 +96,7 @@ class Trailing(Request):
     def send_trailers(self) -> None:
         """The answer is complete; nothing but its end is still to be sent."""
         fields = outgoing(self.responseTrailers)
-        if not fields:
+        if not fields or self.method == b"HEAD" or self.code in NO_BODY_CODES:
             return
         if isinstance(self.channel, ServerStream):
             self.channel.send_trailers(fields)

@@ -16,6 +16,7 @@
     pause, resume       -          to the producer, no twice    -
     bytes               -          to the stream, or FAILED     dropped
                                    if they are too many
+    what is no bytes    -          TypeError to the producer    dropped
     the producer ends   -          SENT, or FAILED if too few   -
     the producer fails  -          FAILED                       -
 
@@ -36,6 +37,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
+from txmultipart.errors import MisuseError
 from txmultipart.web.http1 import WrongBodyLength
 
 #: Seconds to wait for ``100 Continue``: a server may never have heard of it
@@ -92,6 +94,8 @@ class Upload:
         self.phase = Phase.WAITING
         #: Whether the producer was started: only some can be started again.
         self.begun = False
+        #: Bytes that were given to the stream.
+        self.written = 0
         #: Another upload may take the producer over: this one has been answered.
         self.yields: Callable[[], None] | None = None
         self._producer = producer
@@ -140,14 +144,20 @@ class Upload:
     # The producer's side: IConsumer -------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Some bytes."""
+        """Some bytes; ``TypeError`` for what is none.
+
+        Of a buffer that its owner may write to again a copy is taken.
+        """
         if self.phase is not Phase.SENDING:
             return
+        if not isinstance(data, bytes):
+            data = bytes(memoryview(data))
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
                 self._fail(Failure(WrongBodyLength("too many bytes written")))
                 return
+        self.written += len(data)
         self._way.write(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
@@ -234,6 +244,21 @@ _sending: WeakValueDictionary[int, Upload] = WeakValueDictionary()
 
 
 def length_of(producer: Any) -> int | None:
-    """What ``producer`` says that it will write; None if it does not say it."""
-    length = producer.length
-    return None if length is UNKNOWN_LENGTH else int(length)
+    """What ``producer`` says that it will write; None if it does not say it.
+
+    ``MisuseError`` if it is no producer, or says what no length can be.
+    """
+    length = getattr(producer, "length", None)
+    if length is UNKNOWN_LENGTH:
+        return None
+    if isinstance(length, int) and length >= 0:
+        return length
+    kind = type(producer).__name__
+    raise MisuseError(
+        "a body is an IBodyProducer, whose length is a whole number or UNKNOWN_LENGTH; "
+        + (
+            f"{length!r} is neither"
+            if hasattr(producer, "length")
+            else f"{kind} is none"
+        )
+    )
