@@ -21,7 +21,7 @@ class Media(Resource):
         self.folder, self.elsewhere = folder, elsewhere
 
     def render_GET(self, request):
-        name = safe_filename(request.postpath[-1].decode())
+        name = safe_filename(request.postpath[-1].decode("utf-8", "replace"))
         answer = MultipartWriter("mixed")
         answer.append_json({})
         if name in self.elsewhere:  # a part that has only headers

@@ -29,6 +29,11 @@ BAD = {
     "no host": "http://",
     "a query": "http://upstream.example/?a=b",
     "a fragment": "http://upstream.example/#a",
+    "an empty query": "http://upstream.example/?",
+    "a port that is none": "http://upstream.example:http/",
+    "a port too high": "http://upstream.example:99999/",
+    "a space": "http://upstream.example/ a",
+    "a line end": "http://upstream.example/\r\nX: y",
     "a user": "http://me:secret@upstream.example/",
     "another alphabet": "http://žluť.example/",
 }

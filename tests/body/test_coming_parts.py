@@ -209,6 +209,38 @@ async def test_another_content_has_no_length() -> None:
     assert b'name="b"' in data
 
 
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+async def test_a_change_cannot_end_the_body(kind: type[Exception]) -> None:
+    def stops(part: Any, payload: Any) -> Any:
+        raise kind
+
+    async def stops_later(part: Any, payload: Any) -> Any:
+        raise kind
+
+    for change in (stops, stops_later):
+        with pytest.raises(RuntimeError, match="raised"):
+            await relayed(change)
+
+
+async def test_what_is_left_of_a_part_is_not_the_part() -> None:
+    async def sniff(part: Any, payload: Any) -> Any:
+        assert await part.read_chunk() == b"1"
+        return payload
+
+    async def sniff_part(part: Any, payload: Any) -> Any:
+        return await sniff(part, part)
+
+    data = FORM.replace(b"\r\n2\r\n", b"\r\n2" + bytes(200) + b"\r\n")
+    for change in (sniff, sniff_part):
+        with pytest.raises(MisuseError):
+            await relayed(change, data)
+
+
+async def test_the_part_itself_is_its_payload() -> None:
+    data = await relayed(lambda part, payload: part)
+    assert data == FORM.replace(b"--x", b"--y")
+
+
 async def test_a_part_cut_anywhere() -> None:
     reader = MultipartReader("multipart/form-data; boundary=x")
     body = RelayedParts(reader, boundary="y")

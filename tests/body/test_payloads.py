@@ -252,7 +252,9 @@ def test_a_number_is_text_if_its_sender_says_so() -> None:
         FormData().add_field("n", 5)
 
 
-@pytest.mark.parametrize("thing", [7, None, object(), {"a": b"b"}], ids=repr)
+@pytest.mark.parametrize(
+    "thing", [7, None, object(), {"a": b"b"}], ids=["int", "none", "object", "dict"]
+)
 def test_what_cannot_be_sent(thing: object) -> None:
     with pytest.raises(
         MisuseError, match=rf"^an? {type(thing).__name__} cannot be sent"

@@ -120,6 +120,25 @@ def test_a_part_that_was_skipped_cannot_be_sent() -> None:
     assert isinstance(relay.start().error, MisuseError)
 
 
+def test_what_is_left_of_a_part_is_not_the_part() -> None:
+    relay = Relay()
+    relay.reader.write(b"one,")
+    assert value_of(relay.part.read_chunk()) == b"one,"
+    relay.reader.write(b"two\r\n--b--")
+    done = relay.start()
+    assert isinstance(done.error, MisuseError)
+    assert "one" not in str(done.error)
+
+
+def test_what_was_read_before_is_not_missed() -> None:
+    relay, writer = Relay(), MultipartWriter(boundary="o")
+    relay.reader.write(b"one,")
+    assert value_of(relay.part.read_chunk()) == b"one,"
+    relay.reader.write(b"two\r\n--b--")
+    writer.append(relay.part)
+    assert b"\r\n\r\ntwo\r\n--o--" in value_of(writer.as_bytes())
+
+
 def test_it_keeps_its_headers_and_its_codings() -> None:
     packed = gzip.compress(b"content")
     relay = Relay(b"Content-Type: a/b\r\nContent-Encoding: gzip\r\nX: 1\r\nX: 2")

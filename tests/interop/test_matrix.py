@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
+from twisted.web.client import Agent, ResponseDone
 from twisted.web.http_headers import Headers
 
 from tests.interop.voice import example
@@ -21,6 +22,7 @@ from txmultipart import (
     NotMultipart,
     TruncatedMultipart,
 )
+from txmultipart.body.delivery import BodyReader
 from txmultipart.limits import UNLIMITED
 
 FOLDER = ROOT / "examples" / "matrix"
@@ -169,4 +171,7 @@ async def test_one_server_and_another(tmp_path: Path) -> None:
     assert said["moved"] == "{} None https://cdn.example/moved\n"
     assert (tmp_path / "fetched-a.png").read_bytes() == MEDIA
     assert not (tmp_path / "fetched-moved").exists()
+    odd: Any = await Agent(reactor).request(b"GET", url.encode() + b"%ff")
+    assert odd.code == 404
+    assert b"M_NOT_FOUND" in await BodyReader.from_response(odd).read()
     await server.stop()

@@ -4,7 +4,6 @@ import base64
 import gzip
 import random
 import sys
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -192,20 +191,17 @@ def test_what_changes_nothing_gives_what_it_gets(name: str) -> None:
 def test_one_byte_at_a_time_is_not_slow(name: str) -> None:
     data = prose(3, 50_000)
     encoded = run(ENCODERS[name](), data)
-    start = time.perf_counter()
+    # What takes time by the square of that is ended by the limit on each test.
     assert run(ENCODERS[name](), *single(data)) == encoded
     assert run(DECODERS[name](), *single(encoded)) == data
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize("unit", [b" ", b" \t", b"=", b"= ", b"= \r", b"\n", b"=\n"])
 @pytest.mark.parametrize("name", ["base64", "quoted-printable"])
 def test_no_text_is_slow_to_decode(name: str, unit: bytes) -> None:
-    data = unit * (200_000 // len(unit))
-    start = time.perf_counter()
-    outcome(transfer_decoder(name), [data])
-    outcome(transfer_decoder(name), single(data))
-    assert time.perf_counter() - start < 5
+    data = unit * (100_000 // len(unit))
+    whole = outcome(transfer_decoder(name), [data])
+    assert outcome(transfer_decoder(name), single(data)) == whole
 
 
 # --- the order of calls --------------------------------------------------------------

@@ -357,3 +357,12 @@ def test_what_is_no_header_is_refused(given: Any) -> None:
     with pytest.raises(MisuseError) as caught:
         PartHeaders(given)
     assert caught.value.code == "bad-header"
+
+
+def test_they_do_not_change() -> None:
+    headers = PartHeaders({"A": "1"})
+    with pytest.raises(AttributeError):
+        headers.raw = ()
+    with pytest.raises(AttributeError):
+        del headers.raw
+    assert headers.get("A") == "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -461,3 +462,15 @@ def test_a_nested_parser_spends_what_the_outer_one_may() -> None:
     inner.receive_data(HEAD)
     with pytest.raises(LimitExceeded, match="max_parts"):
         outer.receive_data(b"\r\n" + HEAD)
+
+
+def test_a_header_block_is_kept_no_longer_than_it_takes() -> None:
+    parser = MultipartParser("B", profile=MIME)
+    tracemalloc.start()
+    try:
+        parser.receive_data(b"--B\r\nA: " + b"x" * 7000)
+        parser.receive_data(b"\r\nB: " + b"y" * 7000 + b"\r\n\r\ncontent")
+        assert parser.held == 0
+        assert tracemalloc.get_traced_memory()[0] < 7000
+    finally:
+        tracemalloc.stop()

@@ -286,6 +286,9 @@ def test_trailers_come_back() -> None:
 
 
 TARGETS = {
+    ("http://upstream.test", ""): "/",
+    ("http://upstream.test", "?c=d"): "/?c=d",
+    ("http://upstream.test", "?c=/d"): "/?c=/d",
     ("http://upstream.test/", ""): "/",
     ("http://upstream.test/", "a/b?c=d"): "/a/b?c=d",
     ("http://upstream.test/base", ""): "/base",

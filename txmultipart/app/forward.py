@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from twisted.internet.defer import Deferred
 from twisted.web.client import Agent
 
+from txmultipart.errors import MisuseError
 from txmultipart.limits import Limits
 from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.relay import Relay
+from txmultipart.web.relay_fields import checked_base
 
 
 def checked_url(text: str) -> str:
     """``text`` if a relay can send to it; ``ValueError`` if not."""
-    parts = urlsplit(text)
-    good = text.isascii() and parts.scheme in ("http", "https") and parts.hostname
-    if not good or parts.query or parts.fragment or parts.username:
-        raise ValueError("forward is an http:// or https:// URL without a query")
+    try:
+        checked_base(text)
+    except MisuseError as error:
+        message = "forward is an http:// or https:// URL without a query"
+        raise ValueError(message) from error
     return text
 
 

@@ -15,6 +15,7 @@ from txmultipart.body.delivery import BodyReader
 from txmultipart.body.part import BodyPart
 from txmultipart.body.payload import Payload
 from txmultipart.body.stream import ByteStream
+from txmultipart.errors import MisuseError
 from txmultipart.interfaces import IPayload
 
 
@@ -40,12 +41,24 @@ class StreamSource:
 
 
 class PartPayload(Payload):
-    """An incoming part, with its headers, passed on as it is, codings and all."""
+    """An incoming part, with its headers, passed on as it is, codings and all.
+
+    That is what is left of it when the payload is made. Whoever reads some of it after
+    that cannot send the rest as if it were the part: ``open`` raises ``MisuseError``.
+    """
 
     def __init__(self, part: BodyPart) -> None:
         part.check_unread()
+        taken = part.taken
+
+        def source() -> StreamSource:
+            source = StreamSource(part)
+            if part.taken != taken:
+                raise MisuseError("some of the part was read, and the rest is not it")
+            return source
+
         super().__init__(
-            lambda: StreamSource(part),
+            source,
             content_type=None,
             filename=part.filename,
             encoded=True,

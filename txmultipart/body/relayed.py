@@ -37,6 +37,10 @@ class RelayedParts(ComingParts):
       the part's: as the content, with the headers of ``payload``,
     - None: nothing. The part is skipped.
 
+    A ``change`` that has read some of the part must not return ``payload``: what is left
+    is not the part, and the body fails with ``MisuseError``. Return an asynchronous
+    iterable that gives what was read, and then the rest.
+
     Nothing is decoded or encoded: a filter gets the bytes as they were sent, and gives
     them as its headers say that they are.
 
@@ -54,12 +58,15 @@ class RelayedParts(ComingParts):
         boundary: str | None = None,
         progress: ProgressCallback | None = None,
     ) -> None:
-        # One that is no token is nobody's parameter, and cannot be written.
-        names = [n for n in reader.params if n != "boundary" and is_token(n)]
-        params = {name: reader.params[name] for name in names}
+        params = {n: v for n, v in reader.params.items() if _goes_on(n, v)}
         kind = subtype or reader.content_type.partition("/")[2]
         changed = _Changed(reader, change)
         super().__init__(changed, kind, boundary, params=params, progress=progress)
+
+
+def _goes_on(name: str, value: str) -> bool:
+    """Whether a parameter of the type can be written: a decoded value may hold anything."""
+    return name != "boundary" and is_token(name) and value.isprintable()
 
 
 class _Changed:
@@ -75,12 +82,21 @@ class _Changed:
     async def __anext__(self) -> Payload:
         async for part in self._reader:
             payload = payload_of(part)
+            result = await self._changed(part, payload)
+            if result is not None:
+                # Made now, the part's payload would be what ``change`` has left of it.
+                return _with_headers(payload if result is part else result, payload)
+        raise StopAsyncIteration
+
+    async def _changed(self, part: BodyPart, payload: Payload) -> object:
+        try:
             result: Any = self._change(part, payload)
             if isawaitable(result) or isinstance(result, Deferred):
                 result = await result
-            if result is not None:
-                return _with_headers(result, payload)
-        raise StopAsyncIteration
+        except (StopIteration, StopAsyncIteration) as stop:
+            # As it stands it would say that there are no more parts.
+            raise RuntimeError(f"change raised {type(stop).__name__}") from stop
+        return result
 
 
 def _with_headers(result: object, payload: Payload) -> Payload:

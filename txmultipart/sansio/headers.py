@@ -54,6 +54,9 @@ class PartHeaders:
         # One object may stand for the same block of many bodies.
         raise AttributeError("the headers of a part do not change")
 
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("the headers of a part do not change")
+
     @classmethod
     def received(
         cls, raw: RawPairs, profile: Profile, anomalies: tuple[Anomaly, ...] = ()

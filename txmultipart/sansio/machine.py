@@ -4,7 +4,9 @@ States, and what moves the machine from one to the next::
 
     state     where the next byte stands        input → next state
     PREAMBLE  before the first delimiter        open → HEADERS   close → EPILOGUE
+              (a field there, in REPLACE)       → HEADERS
     HEADERS   in a part's header block          body → BODY      length → COUNTED
+                                                length 0 → BETWEEN
                                                 open → HEADERS   close → EPILOGUE
     BODY      in content, up to a delimiter     open → HEADERS   close → EPILOGUE
     COUNTED   in content, up to its length      done → BETWEEN
@@ -12,7 +14,8 @@ States, and what moves the machine from one to the next::
     EPILOGUE  behind the close delimiter
     FAILED    an error was raised
 
-``open`` and ``close`` are delimiter lines. HEADERS meets one only where a part
+``open`` and ``close`` are delimiter lines; where a profile has loose ends, the end of
+the input is a close as well. HEADERS meets one only where a part
 may consist of headers alone; COUNTED and BETWEEN exist for x-mixed-replace only.
 """
 
@@ -228,6 +231,7 @@ class BodyMachine:
         if found is MORE:
             return position
         begin = self._admit(blocks.block, blocks.start)
+        blocks.block = b""  # ``held`` does not count it
         if found is DATA:
             self._begin_content(begin, position)
         else:

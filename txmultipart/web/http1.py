@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
@@ -198,6 +199,8 @@ class PromptHTTP1(HTTP11ClientProtocol):
         """Send ``request``; see ``HTTP11ClientProtocol``."""
         self._answered = False
         asked: Deferred[Any] = super().request(request)
+        if self._parser is not None:
+            asked.addCallback(_with_connection, self._parser)
         response: Any = self._responseDeferred
         if self._state == "TRANSMITTING":
             response.addBoth(self._came, asked)
@@ -220,9 +223,19 @@ class PromptHTTP1(HTTP11ClientProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """What has been answered is over too; a stock one leaves its body waiting."""
+        response = getattr(self._parser, "response", None)
+        if response is not None and not reason.check(ConnectionDone):
+            # Of a body that ends with the connection a stock one does not tell how.
+            response.lost = reason.value
         super().connectionLost(reason)
         if self._answered:
             self._disconnectParser(reason)
+
+
+def _with_connection(response: Any, parser: Any) -> Any:
+    """``response``, with its Connection fields as well, which a stock one keeps apart."""
+    response.connection = parser.connHeaders.getRawHeaders(b"Connection", [])
+    return response
 
 
 def _told_already() -> Deferred[Any]:

@@ -7,13 +7,15 @@
 
     what happens                            the sender hears        the upstream hears
     the upstream answers                    that answer, at once    -
-    it cannot be reached, breaks off        502, and why            -
+    it cannot be reached, breaks off,       502, and why            -
+    has a head that is none
     it does nothing for too long            504                     its request is aborted
     it breaks off in the middle of its      the connection closed,  -
     answer                                  or the stream reset
     the sender goes away                    -                       its request is aborted
     the sender sends what it may not        400, 413, …             its request is aborted
     a request comes round again             508                     -
+    a request is none to be sent on         400, 501                -
 
 Either side may speak HTTP/1.1 or HTTP/2, whatever the other one does.
 """
@@ -37,7 +39,7 @@ from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.relay import StreamSource
 from txmultipart.body.relayed import Change, RelayedParts
-from txmultipart.errors import MisuseError, MultipartError
+from txmultipart.errors import MultipartError
 from txmultipart.interfaces import ISink, IStreamingResource
 from txmultipart.limits import Limits
 from txmultipart.web import relay_fields
@@ -66,7 +68,12 @@ class Relay(Resource):
     Method, fields and body go on as they come, with their length if that was declared;
     the answer comes back the same way. Whoever is slow, upstream or sender, slows the
     other one down. With ``change`` a multipart body is taken apart and goes on part by
-    part, see ``RelayedParts``; ``limits`` are for its reader.
+    part, see ``RelayedParts``; ``limits`` are for its reader. What has another type, or
+    none, passes ``change`` by; a Content-Type that is not one media type is answered
+    with 400 then, since the upstream might take it for a multipart.
+
+    ``url`` is an ``http://`` or ``https://`` URL with neither query nor user in it;
+    ``MisuseError`` for any other. CONNECT is answered with 501.
 
     ``agent`` is what sends: one with an ``HTTP2ConnectionPool`` and an
     ``HTTP2PolicyForHTTPS`` unless given.
@@ -91,12 +98,10 @@ class Relay(Resource):
         answer_time: float = 60.0,
     ) -> None:
         super().__init__()
-        if "?" in url or "#" in url:
-            raise MisuseError("the URL of an upstream has neither query nor fragment")
         self.limits = limits
         self.answer_time = answer_time
         self._reactor = reactor
-        self._url = url.encode("ascii")
+        self._url = relay_fields.checked_base(url)
         self._agent = agent or Agent(
             reactor, HTTP2PolicyForHTTPS(), pool=HTTP2ConnectionPool(reactor)
         )
@@ -114,8 +119,13 @@ class Relay(Resource):
         return headers
 
     def response_headers(self, response: IResponse) -> Headers:
-        """The fields that ``response`` comes back with; its length is added to them."""
-        return relay_fields.passed_on(response.headers)
+        """The fields that ``response`` comes back with; its length is added to them.
+
+        Those that its Connection field names stay behind if ``agent`` tells of that field,
+        in a ``connection`` of the response: one with an ``HTTP2ConnectionPool`` does.
+        """
+        named = getattr(response, "connection", ())
+        return relay_fields.passed_on(response.headers, named)
 
     def make_reader(self, request: Any) -> MultipartReader:
         """The reader of a multipart that goes on part by part."""
@@ -128,10 +138,11 @@ class Relay(Resource):
     async def _relay(self, request: Any) -> None:
         if relay_fields.went_by(request.requestHeaders, self._name):
             raise RequestLoop("this request was sent on from here before")
+        relay_fields.check_request(request)
+        url = relay_fields.target(self._url, request)
         headers, body = self.request_headers(request), self._body(request)
         if isinstance(body, RelayedParts):
-            headers.setRawHeaders("Content-Type", [body.content_type])
-        url = relay_fields.target(self._url, request)
+            relay_fields.set_content_type(headers, body.content_type)
         sending = Sending(self._reactor, self.answer_time, body)
         response = await sending.ask(self._agent, request.method, url, headers)
         if not is_gone(request):
@@ -143,14 +154,16 @@ class Relay(Resource):
         body = get_body(request)
         if body.length == 0:
             return None
-        kind = (request.getHeader("Content-Type") or "").strip().lower()
-        if self._change is not None and kind.startswith("multipart/"):
+        if self._change is not None and relay_fields.is_multipart(
+            request.requestHeaders
+        ):
             return RelayedParts(self.make_reader(request), self._change)
         length = UNKNOWN_LENGTH if body.length is None else body.length
         return RawBody(Payload(lambda: StreamSource(body), length=length))
 
     async def _answer(self, request: Any, response: Any, sending: Sending) -> None:
         request.setResponseCode(response.code, response.phrase)
+        request.defaultContentType = None  # what the upstream did not say is not known
         for name, values in self.response_headers(response).getAllRawHeaders():
             request.responseHeaders.setRawHeaders(name, values)
         _set_length(request, response)

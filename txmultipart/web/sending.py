@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from txmultipart.body.delivery import deliver_response
+from txmultipart.body.delivery import BodyReader, deliver_response
 from txmultipart.body.producer import BodyProducer
 from txmultipart.errors import MultipartError
 from txmultipart.http2 import HTTP2Error
+from txmultipart.sansio.parameters import is_token
 from txmultipart.web.onward import Onward, State
 
 
@@ -31,6 +34,10 @@ class UpstreamTimeout(UpstreamFailed):
     http_status = 504
 
 
+# RFC 9110 section 5.5: none of these is in a value, or in a phrase, but a tab may be.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
 class Sending:
     """One request on its way to the upstream, which has ``seconds`` when it is its turn."""
 
@@ -45,10 +52,10 @@ class Sending:
         self, agent: IAgent, method: bytes, url: bytes, headers: Headers
     ) -> IResponse:
         """Send it; gives the answer. Raises what broke the body, or ``UpstreamFailed``."""
-        self._asked = agent.request(method, url, headers, self._onward)
-        self._watch()
         try:
-            return await self._asked
+            self._asked = agent.request(method, url, headers, self._onward)
+            self._watch()
+            return _checked(await self._asked)
         except Exception as error:
             self._raise(error)
         finally:
@@ -59,6 +66,9 @@ class Sending:
         """Deliver the body of the answer to ``sink``. Raises as ``ask`` does."""
         try:
             await deliver_response(response, sink)
+            # RFC 9112 section 9.8: not whole, if nothing but the connection ends it.
+            if (lost := getattr(response, "lost", None)) is not None:
+                raise lost
         except Exception as error:
             self._raise(error)
 
@@ -96,12 +106,34 @@ class Sending:
             return UpstreamTimeout(message)
         if self._onward is not None and self._onward.failure is not None:
             return cast("BaseException", self._onward.failure.value)
-        if isinstance(error, CancelledError):
-            return error  # the sender has gone
         cause = _innermost(error)
+        if isinstance(cause, CancelledError | ConnectingCancelledError):
+            return CancelledError()  # the sender has gone
+        if isinstance(cause, UpstreamFailed):
+            return cause
         if isinstance(cause, ConnectTimeout):
             return UpstreamTimeout("the upstream could not be reached in time")
         return UpstreamFailed(f"the upstream failed: {_reason(cause)}")
+
+
+def _checked(response: IResponse) -> IResponse:
+    """``response``, if its head can be said again; ``UpstreamFailed`` if not."""
+    fields = response.headers.getAllRawHeaders()
+    good = (
+        200 <= response.code <= 599  # RFC 9110 section 15
+        and not _CONTROLS.search(response.phrase)
+        and all(_is_field(name, values) for name, values in fields)
+    )
+    if not good:
+        BodyReader.from_response(response).close()
+        raise UpstreamFailed(
+            "the upstream failed: it answered with a head that is none"
+        )
+    return response
+
+
+def _is_field(name: bytes, values: list[bytes]) -> bool:
+    return is_token(name.decode("latin-1")) and not any(map(_CONTROLS.search, values))
 
 
 def _innermost(error: BaseException) -> BaseException:
