@@ -64,6 +64,7 @@ from txmultipart.limits import UNLIMITED, Limits
 from txmultipart.web import (
     HTTP2ConnectionPool,
     HTTP2PolicyForHTTPS,
+    MethodRefused,
     MultipartAgent,
     MultipartResource,
     Relay,
@@ -112,6 +113,7 @@ __all__ = [
     "LiveWriter",
     "MalformedMultipart",
     "MemorySink",
+    "MethodRefused",
     "MisuseError",
     "MixedReplaceWriter",
     "MultipartAgent",

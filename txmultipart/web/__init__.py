@@ -9,6 +9,7 @@ from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.redirect import ReplayingRedirectAgent
 from txmultipart.web.relay import Relay, RequestLoop
+from txmultipart.web.relay_fields import MethodRefused
 from txmultipart.web.request import StreamingRequest
 from txmultipart.web.resource import MultipartResource
 from txmultipart.web.sending import UpstreamFailed, UpstreamTimeout
@@ -18,6 +19,7 @@ from txmultipart.web.tls import tls_endpoint, tls_options
 __all__ = [
     "HTTP2ConnectionPool",
     "HTTP2PolicyForHTTPS",
+    "MethodRefused",
     "MultipartAgent",
     "MultipartResource",
     "Relay",
