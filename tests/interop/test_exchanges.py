@@ -35,17 +35,12 @@ def test_a_run_notes_what_has_passed(tmp_path: Path) -> None:
     )
     (tmp_path / "test_it.py").write_text(TESTS)
     noted = tmp_path / "rows.json"
-    environment = {"TXMULTIPART_EXCHANGES": str(noted), "PYTHONPATH": str(ROOT)}
-    line = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        str(tmp_path),
-    ]
-    run(line, cwd=tmp_path, env={**os.environ, **environment}, check=False)
+    # The run around this one may be pytest-xdist's, with options of its own.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment |= {"TXMULTIPART_EXCHANGES": str(noted), "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    line += ["--basetemp", str(tmp_path / "inner"), str(tmp_path)]
+    run(line, cwd=tmp_path, env=environment, check=False)
     rows = json.loads(noted.read_text())
     assert [(row[4], row[5]) for row in rows] == [
         ("what works", True),
