@@ -1,6 +1,7 @@
 """HTTP/2 on Twisted: streams that do not block one another, in bounded memory."""
 
 from txmultipart.http2.alarm import Alarm
+from txmultipart.http2.answer_length import AnswerLength
 from txmultipart.http2.client import Client
 from txmultipart.http2.client_fields import RequestFields
 from txmultipart.http2.client_options import ClientOptions
@@ -26,6 +27,7 @@ __all__ = [
     "NOT_BEHIND",
     "PREFACE",
     "Alarm",
+    "AnswerLength",
     "Client",
     "ClientOptions",
     "ClientStream",

@@ -1,7 +1,8 @@
 """AnswerLength: whether an answer is as long as it says.
 
 On HTTP/2 an answer ends when its stream does. One that is shorter or longer than its
-Content-Length must not end as if all was well (RFC 9113 section 8.1.1).
+Content-Length must not end as if all was well (RFC 9113 section 8.1.1). On HTTP/1.1 the
+peer finds the end by that length, and takes what is wrong for a part of the next answer.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ class AnswerLength:
             return True
         self._left -= size
         return self._left >= 0
+
+    @property
+    def surplus(self) -> int:
+        """Bytes that were too many, of all that were counted."""
+        return max(0, -(self._left or 0))
 
     @property
     def is_whole(self) -> bool:

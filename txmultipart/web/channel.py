@@ -44,11 +44,16 @@ from txmultipart.http2 import (
 from txmultipart.web import http1
 from txmultipart.web.ciphers import weak_cipher
 from txmultipart.web.connections import Connections
+from txmultipart.web.exact import ExactAnswers
 from txmultipart.web.heads import PromptHeads
 
 #: How TLS begins: a record with a handshake in it (RFC 8446 section 5.1).
 _TLS = b"\x16"
 _NO_TLS = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class HTTP1Channel(PromptHeads, ExactAnswers):
+    """Who speaks HTTP/1.1 here."""
 
 
 class Speech(Enum):
@@ -81,7 +86,7 @@ class NegotiatingChannel(Protocol):
 
     def connectionMade(self) -> None:
         """Begin with a channel of HTTP/1.1."""
-        self._channel = channel = cast(Any, PromptHeads())
+        self._channel = channel = cast(Any, HTTP1Channel())
         channel.requestFactory, channel.site = self.requestFactory, self.site
         channel.factory = self.factory
         channel.timeOut, channel.callLater = self.timeOut, self.callLater

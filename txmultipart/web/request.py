@@ -44,6 +44,7 @@ from txmultipart.body.producer import BodyProducer
 from txmultipart.errors import BodyDropped, ContentNotHere, UploadAborted
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
+from txmultipart.web.exact import ExactAnswers
 from txmultipart.web.flow import (
     BodyFlow,
     Drain,
@@ -303,6 +304,8 @@ class StreamingRequest(Trailing):
             waiting.callback(None)
 
     def _begin_to_drain(self, flow: BodyFlow) -> None:
+        if isinstance(self.channel, ExactAnswers):
+            self.channel.end_answer()
         limit = self.drain_limit if self.channel.persistent else self.linger_limit
         self.mode, self._drain = Mode.DRAINING, Drain(limit, flow.give_up)
         self._drop_body()

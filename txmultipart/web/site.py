@@ -31,6 +31,9 @@ class StreamingSite(Site):
     ``max_connections`` are taken at a time, and more are closed at once. None: as many
     as the system lets the process open, which is where Twisted stops to accept.
 
+    An answer that is not as long as its Content-Length says is logged as a warning, and
+    ends its stream with an error, or its connection of HTTP/1.1: see ``ExactAnswers``.
+
     Resources marked ``IStreamingResource`` are rendered as soon as a request's
     headers are in; all others as by a stock ``Site``. Resources are looked up
     at that moment too: a ``getChild`` that reads ``request.content`` is asked
