@@ -18,15 +18,25 @@ from hyperframe.frame import (
     SettingsFrame,
 )
 
+from tests.http2.broken import (
+    CALM,
+    CANCEL,
+    CLOSED,
+    COMPRESSION,
+    FLOW,
+    NO_ERROR,
+    PING,
+    PROTOCOL,
+    REFUSED,
+    SIZE,
+    behind,
+    frames_after,
+)
 from tests.http2.client import Field
 from tests.http2.server import OK, Ear, Server
 from txmultipart.http2 import ConnectionTerminated, StreamReset
 from txmultipart.http2.frames import frame
 
-NO_ERROR, PROTOCOL, FLOW, SIZE, CLOSED = 0, 1, 3, 6, 5
-REFUSED, CANCEL, COMPRESSION, CALM = 7, 8, 9, 11
-
-PING = PingFrame(0, b"12345678").serialize()
 BEGIN = SettingsFrame(0).serialize()
 #: ``:status: 200`` in the static table.
 STATUS = b"\x88"
@@ -34,15 +44,14 @@ HEAD = frame(1, 4, 1, STATUS)
 
 #: What is answered to a request on stream 1, and the code of the client's last word.
 BROKEN = {
+    **frames_after(BEGIN),
     "3.4-first-ping": (PING, PROTOCOL),
     "3.4-first-headers": (HEAD, PROTOCOL),
     "3.4-first-settings-ack": (frame(4, 1, 0), PROTOCOL),
     "3.4-http1": (b"HTTP/1.1 400 Bad Request\r\n\r\n", PROTOCOL),
     "4.2-too-long-data": (BEGIN + HEAD + b"\x00\x40\x01\0\0\0\0\0\1", SIZE),
     "4.2-far-too-long": (BEGIN + b"\xff\xff\xff\0\0\0\0\0\1", SIZE),
-    "4.2-too-long-headers": (BEGIN + b"\x00\x40\x01\1\4\0\0\0\1", SIZE),
     "4.2-too-long-settings": (BEGIN + b"\x00\x40\x02\4\0\0\0\0\0", SIZE),
-    "4.2-too-long-unknown": (BEGIN + b"\x00\x40\x01\xee\0\0\0\0\0", SIZE),
     "4.3-bad-block": (BEGIN + frame(1, 4, 1, b"\xff" * 6), COMPRESSION),
     "4.3-bad-index": (BEGIN + frame(1, 4, 1, b"\xfe"), COMPRESSION),
     "4.3-index-0": (BEGIN + frame(1, 4, 1, b"\x80"), COMPRESSION),
@@ -76,39 +85,23 @@ BROKEN = {
     "5.1.1-even-reset": (BEGIN + frame(3, 0, 2, bytes(4)), PROTOCOL),
     "5.1.1-even-update": (BEGIN + frame(8, 0, 2, b"\0\0\0\1"), PROTOCOL),
     "5.3.1-depends-on-itself": (BEGIN + frame(2, 0, 1, b"\0\0\0\1\1"), PROTOCOL),
-    "6.1-stream-0": (BEGIN + frame(0, 0, 0, b"x"), PROTOCOL),
     "6.1-no-pad-length": (BEGIN + HEAD + frame(0, 8, 1), SIZE),
     "6.1-pad-too-long": (BEGIN + HEAD + frame(0, 8, 1, b"\x03ab"), PROTOCOL),
     "6.2-stream-0": (BEGIN + frame(1, 4, 0, STATUS), PROTOCOL),
     "6.2-pad-too-long": (BEGIN + frame(1, 12, 1, b"\xff\x88"), PROTOCOL),
     "6.2-no-pad-length": (BEGIN + frame(1, 12, 1), SIZE),
     "6.2-no-room-for-priority": (BEGIN + frame(1, 0x24, 1, b"\0\0"), SIZE),
-    "6.3-stream-0": (BEGIN + frame(2, 0, 0, bytes(5)), PROTOCOL),
-    "6.3-size": (BEGIN + frame(2, 0, 1, bytes(4)), SIZE),
-    "6.4-stream-0": (BEGIN + frame(3, 0, 0, bytes(4)), PROTOCOL),
-    "6.4-size": (BEGIN + frame(3, 0, 1, bytes(3)), SIZE),
-    "6.5-ack-with-payload": (BEGIN + frame(4, 1, 0, bytes(6)), SIZE),
-    "6.5-stream": (BEGIN + frame(4, 0, 1), PROTOCOL),
     "6.5-size": (BEGIN + frame(4, 0, 0, bytes(3)), SIZE),
     "6.5.2-push-1": (BEGIN + frame(4, 0, 0, b"\0\2\0\0\0\1"), PROTOCOL),
     "6.5.2-push-2": (BEGIN + frame(4, 0, 0, b"\0\2\0\0\0\2"), PROTOCOL),
-    "6.5.2-window": (BEGIN + frame(4, 0, 0, b"\0\4\x80\0\0\0"), FLOW),
-    "6.5.2-frame-too-small": (BEGIN + frame(4, 0, 0, b"\0\5\0\0\x3f\xff"), PROTOCOL),
-    "6.5.2-frame-too-large": (BEGIN + frame(4, 0, 0, b"\0\5\1\0\0\0"), PROTOCOL),
     "6.6-push": (
         BEGIN + frame(5, 4, 1, b"\0\0\0\2\x82\x86\x84\x41\1a"),
         PROTOCOL,
     ),
     "6.6-push-stream-0": (BEGIN + frame(5, 4, 0, b"\0\0\0\2\x82"), PROTOCOL),
     "6.6-push-in-pieces": (BEGIN + frame(5, 0, 1, b"\0\0\0\2\x82"), PROTOCOL),
-    "6.7-stream": (BEGIN + frame(6, 0, 1, bytes(8)), PROTOCOL),
-    "6.7-size": (BEGIN + frame(6, 0, 0, bytes(6)), SIZE),
-    "6.8-stream": (BEGIN + frame(7, 0, 1, bytes(8)), PROTOCOL),
-    "6.8-size": (BEGIN + frame(7, 0, 0, bytes(7)), SIZE),
     "6.9-zero-on-the-connection": (BEGIN + frame(8, 0, 0, bytes(4)), PROTOCOL),
     "6.9-zero-on-a-stream": (BEGIN + frame(8, 0, 1, bytes(4)), PROTOCOL),
-    "6.9-size": (BEGIN + frame(8, 0, 0, bytes(3)), SIZE),
-    "6.9.1-overflow": (BEGIN + frame(8, 0, 0, b"\x7f\xff\xff\xff"), FLOW),
     "6.9.1-more-than-the-window": (
         BEGIN + HEAD + frame(0, 0, 1, bytes(16384)) * 9,
         FLOW,
@@ -119,12 +112,10 @@ BROKEN = {
         + frame(4, 0, 0, b"\0\4\x7f\xff\xff\xff"),
         FLOW,
     ),
-    "6.10-nothing-to-continue": (BEGIN + frame(9, 4, 1), PROTOCOL),
     "6.10-after-the-last": (BEGIN + HEAD + frame(9, 4, 1, STATUS), PROTOCOL),
     "6.10-another-stream": (BEGIN + frame(1, 0, 1, STATUS) + frame(9, 4, 3), PROTOCOL),
     "6.10-stream-0": (BEGIN + frame(1, 0, 1, STATUS) + frame(9, 4, 0), PROTOCOL),
     "rfc9218-7.1-update": (BEGIN + frame(16, 0, 0, b"\0\0\0\1u=1"), PROTOCOL),
-    "10.5-settings": (BEGIN + frame(4, 0, 0, b"\0\xaa\0\0\0\1" * 33), CALM),
     "10.5-block": (
         BEGIN + frame(1, 0, 1, bytes(16384)) + frame(9, 0, 1, bytes(16384)) * 16,
         CALM,
@@ -300,24 +291,10 @@ def test_5_4_1_the_last_word_names_no_stream() -> None:
 
 
 MALFORMED: dict[str, list[Field]] = {
+    **behind(OK),
     "8.1-no-status": [("x", "y")],
     "8.1-nothing": [],
     "8.1-101": [(":status", "101")],
-    "8.2.1-uppercase": [*OK, ("X-Mine", "v")],
-    "8.2.1-blank-in-name": [*OK, ("x mine", "v")],
-    "8.2.1-colon-in-name": [*OK, ("x:mine", "v")],
-    "8.2.1-no-name": [*OK, ("", "v")],
-    "8.2.1-delete-in-name": [*OK, ("x\x7f", "v")],
-    "8.2.1-line-break": [*OK, ("x", "a\r\nb")],
-    "8.2.1-nul": [*OK, ("x", "a\0b")],
-    "8.2.1-control": [*OK, ("x", "a\1b")],
-    "8.2.1-blank-before": [*OK, ("x", " a")],
-    "8.2.1-blank-after": [*OK, ("x", "a\t")],
-    "8.2.2-connection": [*OK, ("connection", "close")],
-    "8.2.2-keep-alive": [*OK, ("keep-alive", "1")],
-    "8.2.2-proxy-connection": [*OK, ("proxy-connection", "close")],
-    "8.2.2-transfer-encoding": [*OK, ("transfer-encoding", "chunked")],
-    "8.2.2-upgrade": [*OK, ("upgrade", "h2c")],
     "8.3-unknown": [*OK, (":x", "y")],
     "8.3-for-requests": [*OK, (":path", "/")],
     "8.3-twice": [*OK, *OK],

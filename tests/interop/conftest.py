@@ -9,6 +9,7 @@ import pytest
 
 from tests.interop.exchanges import configure
 from tests.interop.servers.documents import write_documents
+from tests.interop.servers.server import TRANSPORTS, Transport
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,3 +24,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_documents(folder)
     yield folder
     (folder / "large").unlink()
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Each way to ask a ``Server``."""
+    way: Transport = request.param
+    return way

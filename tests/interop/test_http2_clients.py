@@ -12,7 +12,7 @@ from twisted.internet import reactor
 from tests.interop.clients import programs
 from tests.interop.memory import MiB
 from tests.interop.servers.ours import start_ours
-from tests.interop.servers.server import TRANSPORTS, Server, Transport
+from tests.interop.servers.server import Server, Transport
 
 SIZE = 64 * MiB
 
@@ -33,11 +33,6 @@ async def client(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
     return await programs.command(request.param, tmp_path_factory.mktemp("client"))
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 async def test_a_form(server: Server, client: list[str], transport: Transport) -> None:

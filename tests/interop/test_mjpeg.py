@@ -18,6 +18,7 @@ from twisted.web.client import Agent
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.interop.clients.chromium import visit
 from tests.interop.exchanges import exchange
 from tests.peers import peer
 from tests.programs import Program, run
@@ -160,19 +161,6 @@ PAGE = b"""<!doctype html>
 </script>
 """
 
-#: Without these it looks for hosts of its maker's at every start.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
 COLOURS = {
     "red": "true false false",
     "lime": "false true false",
@@ -191,8 +179,7 @@ async def test_a_browser_draws_each_frame_as_soon_as_it_is_sent(
         path, colour = tmp_path / f"{name}.jpg", f"color={name}:size=32x32"
         await ffmpeg("-f", "lavfi", "-i", colour, "-frames:v", 1, path).ended
         pictures[name] = path.read_bytes()
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
-    browser = run(peer("chromium"), *FLAGS, profile, f"{url}/page")
+    browser = visit(reactor, f"{url}/page", tmp_path)
     try:
         viewer = await resource.viewers.get()
         for name, pixel in COLOURS.items():
@@ -200,6 +187,6 @@ async def test_a_browser_draws_each_frame_as_soon_as_it_is_sent(
             # Nothing more is sent until it was seen.
             assert await resource.seen.get() == f"32 {pixel}"
     finally:
-        await browser.stop()
+        await browser.end()
     while not viewer.closed:
         await deferLater(reactor, 0.01)

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
+from tests.interop.each import each_client, each_server
 from tests.interop.pool_client import Client
 from tests.interop.servers import START
 from tests.interop.servers.documents import MiB
@@ -24,26 +24,8 @@ CONTENT = bytes(range(256)) * 2000
 #: mebibyte, and takes nothing more from any when it is full.
 UNREAD = {"go": MiB // 2, "node": 64 * MiB}
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=UNREAD)
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
-
-
-@pytest_twisted.async_yield_fixture(params=TRANSPORTS)
-async def client(
-    server: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Client]:
-    client = Client(reactor, server, request.param)
-    yield client
-    await client.close()
+server = each_server(START, *UNREAD)
+client = each_client()
 
 
 async def test_ninety_nine_uploads_beside_one_that_is_not_read(

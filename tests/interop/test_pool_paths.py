@@ -15,6 +15,7 @@ from twisted.web.client import ResponseFailed, readBody
 from twisted.web.error import PageRedirect
 from twisted.web.http_headers import Headers
 
+from tests.interop.each import each_client, each_server
 from tests.interop.memory import sparse
 from tests.interop.pool_client import Client
 from tests.interop.servers import START
@@ -26,26 +27,8 @@ from txmultipart.treq import MultipartClient
 
 CONTENT = bytes(range(256)) * 4000
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=["go", "node"])
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
-
-
-@pytest_twisted.async_yield_fixture(params=TRANSPORTS)
-async def client(
-    server: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Client]:
-    client = Client(reactor, server, request.param)
-    yield client
-    await client.close()
+server = each_server(START, "go", "node")
+client = each_client()
 
 
 @pytest.fixture

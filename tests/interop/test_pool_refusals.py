@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 
+from tests.interop.each import each_client, each_server
 from tests.interop.memory import MiB, sparse
 from tests.interop.pool_client import Client
-from tests.interop.servers import START
+from tests.interop.servers import START, Start
 from tests.interop.servers.h2o import start_h2o
 from tests.interop.servers.ours import start_ours
 from tests.interop.servers.server import LIMIT, TRANSPORTS, Server, Transport
@@ -34,30 +35,11 @@ async def ours(reactor: Any, folder: Path, documents: Path) -> Server:
     return await start_ours(reactor, folder, f"--max-size={LIMIT}")
 
 
-Start = Callable[[Any, Path, Path], Awaitable[Server]]
 REFUSING: dict[str, Start] = {**START, "txmultipart": ours}
 del REFUSING["nghttpd"]  # it takes everything
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=REFUSING)
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await REFUSING[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
-
-
-@pytest_twisted.async_yield_fixture(params=TRANSPORTS)
-async def client(
-    server: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Client]:
-    client = Client(reactor, server, request.param)
-    yield client
-    await client.close()
+server = each_server(REFUSING)
+client = each_client()
 
 
 def pieces(size: int) -> Iterator[bytes]:

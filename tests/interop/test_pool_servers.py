@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from tests.interop.each import each_client, each_server
 from tests.interop.pool_client import Client
 from tests.interop.servers import START
 from tests.interop.servers.documents import LARGE, SMALL, MiB, sum_of_large
-from tests.interop.servers.server import TRANSPORTS, Server, sum_of
+from tests.interop.servers.server import Server, sum_of
 from txmultipart import RawBody
 
 CONTENT = bytes(range(256)) * 8000
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=START)
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
-
-
-@pytest_twisted.async_yield_fixture(params=TRANSPORTS)
-async def client(
-    server: Server, request: pytest.FixtureRequest
-) -> AsyncIterator[Client]:
-    client = Client(reactor, server, request.param)
-    yield client
-    await client.close()
+server = each_server(START)
+client = each_client()
 
 
 def pieces(content: bytes) -> Iterator[bytes]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 
 from tests import guard
+from tests.interop.each import each_server
 from tests.interop.memory import SLOW_SERVER, MiB, sparse
 from tests.interop.pool_client import arrived, upload
-from tests.interop.servers import START
+from tests.interop.servers import START, Start
 from tests.interop.servers.keys import keys_in
 from tests.interop.servers.ours import start_ours
 from tests.interop.servers.program import launch
@@ -33,11 +33,7 @@ async def ours(reactor: Any, folder: Path, documents: Path) -> Server:
     return await start_ours(reactor, folder)
 
 
-ALL: dict[str, Callable[[Any, Path, Path], Awaitable[Server]]] = {
-    **START,
-    "txmultipart": ours,
-}
-
+ALL: dict[str, Start] = {**START, "txmultipart": ours}
 
 #: Seconds for one test: some servers store all of it on a disk, which may be busy.
 PATIENCE = 240.0
@@ -48,16 +44,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "TIME_LIMIT", PATIENCE)
 
 
-@pytest_twisted.async_yield_fixture(scope="module", params=ALL)
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await ALL[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
+server = each_server(ALL)
 
 
 class Content(NamedTuple):

@@ -15,7 +15,7 @@ from tests.interop.clients import curl, nghttp, programs
 from tests.interop.memory import MiB, sparse
 from tests.interop.servers.ours import start_ours, told_first
 from tests.interop.servers.proxies import PROXIES, start_proxy
-from tests.interop.servers.server import TRANSPORTS, Server, Transport, sum_of
+from tests.interop.servers.server import Server, Transport, sum_of
 
 SIZE = 64 * MiB
 
@@ -42,11 +42,6 @@ async def proxy(
     proxy = await start_proxy(reactor, folder, request.param, target)
     yield proxy
     await proxy.stop()
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 async def test_a_form(proxy: Server, transport: Transport, tmp_path: Path) -> None:

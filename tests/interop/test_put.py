@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from tests.interop.each import each_server
 from tests.interop.exchanges import exchange
 from tests.interop.memory import MiB, peak, sparse
 from tests.interop.servers import START
 from tests.interop.servers.program import Child, launch
+from tests.interop.servers.rude import RUDE, rude_server
 from tests.interop.servers.server import Server, Transport, sum_of
 from tests.programs import ROOT
 
@@ -37,15 +37,7 @@ WAYS = [("go", "h2c"), ("go", "tls"), ("nginx", "tls"), ("apache", "h2c")]
 #: In the clear, the client speaks HTTP/1.1; on TLS, what is negotiated.
 VERSIONS: dict[Transport, str] = {"h2c": "1, 1", "tls": "2, 0"}
 
-
-@pytest_twisted.async_yield_fixture(scope="module")
-async def server(
-    request: pytest.FixtureRequest, tmp_path_factory: Any, documents: Path
-) -> Any:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
+server = each_server(START)
 
 
 async def put(
@@ -148,34 +140,12 @@ async def test_its_fields_arrive(tmp_path: Path) -> None:
     await port.stopListening()
 
 
-class Rude(Protocol):
-    """Answers with what a test says when it has seen something, and closes."""
-
-    words = b""
-
-    def dataReceived(self, data: bytes) -> None:
-        assert self.transport is not None
-        self.transport.write(self.words)
-        self.transport.loseConnection()
-
-
-RUDE = {
-    "nothing": b"",
-    "nonsense": b"220 smtp.example.com ESMTP\r\n\r\n",
-    "half a head": b"HTTP/1.1 200 OK\r\nContent-",
-}
-
-
 @pytest.mark.parametrize("words", RUDE.values(), ids=RUDE)
 async def test_a_rude_server(words: bytes, tmp_path: Path) -> None:
     """One error, and the program ends."""
-    factory: Any = Factory.forProtocol(type("Now", (Rude,), {"words": words}))
-    endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
-    port: Any = await endpoint.listen(factory)
-    url = f"http://127.0.0.1:{port.getHost().port}/api/fs/put"
     file = sparse(tmp_path / "big.img", HUGE)
-    child, _ = await put(url, file, tmp_path, None)
+    async with rude_server(reactor, words) as url:
+        child, _ = await put(f"{url}api/fs/put", file, tmp_path, None)
     assert not child.clean
     errors = re.findall(r"^[\w.]+: \[<", child.complaints(), re.M)
     assert len(errors) == 1, child.complaints()
-    await port.stopListening()

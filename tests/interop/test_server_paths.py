@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor
 
 from tests.interop.clients import curl, nghttp
+from tests.interop.each import each_server
 from tests.interop.servers import START
-from tests.interop.servers.server import TRANSPORTS, Server, Transport, sum_of, told
+from tests.interop.servers.server import Server, Transport, sum_of, told
 
 CONTENT = bytes(range(256)) * 100
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=["go", "node"])
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> Any:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
-
-
-@pytest.fixture(params=TRANSPORTS)
-def transport(request: pytest.FixtureRequest) -> Any:
-    return request.param
+server = each_server(START, "go", "node")
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_twisted
-from twisted.internet import reactor
 
 from tests.interop.clients import curl, nghttp
+from tests.interop.each import each_server
 from tests.interop.memory import sparse
 from tests.interop.servers import START
 from tests.interop.servers.documents import LARGE, SMALL, MiB, sum_of_large
@@ -20,17 +18,7 @@ CONTENT = bytes(range(256)) * 1001
 #: Long enough that no window, buffer or socket holds it all.
 LONG = 16 * MiB
 
-
-@pytest_twisted.async_yield_fixture(scope="module", params=START)
-async def server(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    documents: Path,
-) -> Any:
-    folder = tmp_path_factory.mktemp(request.param)
-    server = await START[request.param](reactor, folder, documents)
-    yield server
-    await server.stop()
+server = each_server(START)
 
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS)

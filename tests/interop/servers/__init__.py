@@ -20,8 +20,10 @@ from tests.interop.servers.nginx import start_nginx
 from tests.interop.servers.node import start_node
 from tests.interop.servers.server import Server
 
-#: Each takes a reactor, a folder to work in, and one with the documents to serve.
-START: dict[str, Callable[[Any, Path, Path], Awaitable[Server]]] = {
+#: Takes a reactor, a folder to work in, and one with the documents to serve.
+Start = Callable[[Any, Path, Path], Awaitable[Server]]
+
+START: dict[str, Start] = {
     "apache": start_apache,
     "caddy": start_caddy,
     "go": start_go,

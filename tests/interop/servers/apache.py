@@ -25,10 +25,8 @@ from tests.peers import peer
 
 MODULES = ("mpm_event", "authz_core", "ssl", "http2", "proxy", "proxy_http", "rewrite")
 
-#: It never serves as root, so then it becomes somebody who needs no file of ours.
-USER = "User nobody\nGroup nogroup"
-
-CONFIGURATION = """
+#: It listens; what it does with a request comes next.
+BEGIN = """
 ServerRoot {folder}
 ServerName 127.0.0.1
 PidFile {folder}/apache.pid
@@ -40,6 +38,18 @@ Mutex sem
 Listen 127.0.0.1:{tls}
 Listen 127.0.0.1:{h2c}
 Protocols h2 h2c http/1.1
+"""
+
+#: In the virtual host of the one port.
+TLS = """
+    SSLEngine on
+    SSLCertificateFile {keys.certificate}
+    SSLCertificateKeyFile {keys.key}
+"""
+
+CONFIGURATION = (
+    BEGIN
+    + """
 <Location /upload/>
     LimitRequestBody 0
 </Location>
@@ -49,13 +59,11 @@ Protocols h2 h2c http/1.1
 </VirtualHost>
 <VirtualHost 127.0.0.1:{tls}>
     {announced}
-    SSLEngine on
-    SSLCertificateFile {keys.certificate}
-    SSLCertificateKeyFile {keys.key}
     ProxyPass / http://127.0.0.1:{backend}/
-</VirtualHost>
 """
-
+    + TLS
+    + "</VirtualHost>\n"
+)
 
 #: What says that it is too long, in eight digits, is refused without a look at it.
 ANNOUNCED = """RewriteEngine on
@@ -69,7 +77,7 @@ async def start_apache(reactor: Any, folder: Path, documents: Path) -> Server:
     written = folder / "apache.conf"
     behind, backend = await start_backend(reactor, folder, documents)
     modules = "\n".join(map(load, MODULES))
-    user = USER if os.getuid() == 0 else ""
+    user = user_lines()
 
     def attempt(ports: list[int]) -> Child:
         names = {"folder": folder, "keys": keys, "backend": backend, "user": user}
@@ -83,6 +91,11 @@ async def start_apache(reactor: Any, folder: Path, documents: Path) -> Server:
     ports, child = await launch_on_free_ports(2, attempt)
     version = await version_of(program, "-v")
     return Server("apache", version, keys, *urls(*ports), told, [child, behind])
+
+
+def user_lines() -> str:
+    """It never serves as root, so then it becomes somebody who needs no file of ours."""
+    return "User nobody\nGroup nogroup" if os.getuid() == 0 else ""
 
 
 def load(module: str) -> str:

@@ -20,7 +20,9 @@ from tests.interop.servers.program import (
 from tests.interop.servers.server import LIMIT, Server, told, urls
 from tests.peers import peer
 
-CONFIGURATION = """{{
+#: It keeps to itself; a snippet ``site``, for what it does with a request, comes next, and
+#: then ``END``.
+BEGIN = """{{
     admin off
     auto_https off
     grace_period 1s
@@ -28,6 +30,21 @@ CONFIGURATION = """{{
         protocols h1 h2 h2c
     }}
 }}
+"""
+
+END = """
+https://:{tls} {{
+    tls {keys.certificate} {keys.key}
+    import site
+}}
+http://:{h2c} {{
+    import site
+}}
+"""
+
+CONFIGURATION = (
+    BEGIN
+    + """
 (site) {{
     bind 127.0.0.1
     request_body /limited/* {{
@@ -46,14 +63,9 @@ CONFIGURATION = """{{
     root * {documents}
     file_server
 }}
-https://:{tls} {{
-    tls {keys.certificate} {keys.key}
-    import site
-}}
-http://:{h2c} {{
-    import site
-}}
 """
+    + END
+)
 
 
 async def start_caddy(reactor: Any, folder: Path, documents: Path) -> Server:

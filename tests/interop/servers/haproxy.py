@@ -16,7 +16,8 @@ from tests.interop.servers.program import (
 from tests.interop.servers.server import Server, told, urls
 from tests.peers import peer
 
-CONFIGURATION = """
+#: It listens; the one backend comes next.
+BEGIN = """
 global
     maxconn 200
 defaults
@@ -29,8 +30,9 @@ frontend here
     bind 127.0.0.1:{h2c} proto h2
     default_backend there
 backend there
-    server backend 127.0.0.1:{backend}
 """
+
+CONFIGURATION = BEGIN + "    server backend 127.0.0.1:{backend}\n"
 
 
 async def start_haproxy(reactor: Any, folder: Path, documents: Path) -> Server:

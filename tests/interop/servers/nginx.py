@@ -21,7 +21,9 @@ from tests.interop.servers.program import (
 from tests.interop.servers.server import LIMIT, Server, stored_in, urls
 from tests.peers import peer
 
-CONFIGURATION = """
+#: It listens, and writes nothing elsewhere; what it does with a request comes next, and
+#: then ``END``.
+BEGIN = """
 daemon off;
 {user}
 pid {folder}/nginx.pid;
@@ -39,6 +41,16 @@ http {{
         listen 127.0.0.1:{h2c} http2;
         ssl_certificate {keys.certificate};
         ssl_certificate_key {keys.key};
+"""
+
+END = """
+    }}
+}}
+"""
+
+CONFIGURATION = (
+    BEGIN
+    + """
         root {folder}/stored;
         dav_methods PUT;
         location /upload/ {{ client_max_body_size 0; }}
@@ -49,9 +61,9 @@ http {{
         }}
         location /limited/ {{ client_max_body_size {limit}; }}
         location / {{ root {documents}; }}
-    }}
-}}
 """
+    + END
+)
 
 
 async def start_nginx(reactor: Any, folder: Path, documents: Path) -> Server:
@@ -61,7 +73,7 @@ async def start_nginx(reactor: Any, folder: Path, documents: Path) -> Server:
     for name in ("upload", "limited", "guarded"):
         (stored / name).mkdir(parents=True)
     (folder / "passwords").write_text("me:{PLAIN}secret\n")
-    user = "user root;" if os.getuid() == 0 else ""
+    user = user_line()
 
     def attempt(ports: list[int]) -> Child:
         names = {"folder": folder, "documents": documents, "keys": keys, "user": user}
@@ -76,3 +88,8 @@ async def start_nginx(reactor: Any, folder: Path, documents: Path) -> Server:
     return Server(
         "nginx", version, keys, *urls(*ports), arrived, [child], stored=stored
     )
+
+
+def user_line() -> str:
+    """As root it would else become somebody who cannot reach a test's folder."""
+    return "user root;" if os.getuid() == 0 else ""
