@@ -6,7 +6,7 @@ Each round every server gets every kind of upload once, from curl over loopback,
 writes it to a file on a disk in memory. Printed are medians over the rounds: CPU
 seconds of the server's process per GB (10^9 bytes), MB/s, and the ratio of the CPU
 to ours. Linux only. Needs curl, PyPI's hypercorn, multipart, aiohttp and trustme, and,
-for the rows that have them, Go, and node with busboy (NODE_PATH).
+for the rows that have them, Go, and node with busboy (Debian's, or that in NODE_PATH).
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from typing import NamedTuple
 import trustme
 
 HERE = Path(__file__).parent / "receivers"
+# Not every node looks where Debian keeps its packages.
+NODE = ["env", f"NODE_PATH={os.environ.get('NODE_PATH', '/usr/share/nodejs')}", "node"]
 KINDS = ("http1", "http1-tls", "h2c", "h2-tls")
 CURL = {
     "http1": ["--http1.1"],
@@ -61,11 +63,11 @@ def receivers(folder: Path) -> Iterator[Receiver]:
         buffered = ["env", "BUFFER=262144", str(program)]
         yield Receiver("Go net/http, buffered", buffered, kinds)
     if shutil.which("node") and _has_busboy():
-        yield Receiver("node busboy", ["node", str(HERE / "node.js")], KINDS)
+        yield Receiver("node busboy", [*NODE, str(HERE / "node.js")], KINDS)
 
 
 def _has_busboy() -> bool:
-    test = ["node", "-e", "require('busboy')"]
+    test = [*NODE, "-e", "require('busboy')"]
     return not subprocess.run(test, capture_output=True, check=False).returncode
 
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks import memory, uploads
 from benchmarks.round_trip import ROUND_TRIP, far
 from benchmarks.uploads import Receiver
-from tests.peers import peer
+from tests.peers import missing, peer
 from tests.programs import ROOT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and /dev/shm")
@@ -43,7 +43,7 @@ class Setting:
         """That one, or skip."""
         peer(RECEIVERS[name][0])
         if name not in self.receivers:
-            pytest.skip("busboy is not installed")
+            missing("Debian's node-busboy is not installed")
         return self.receivers[name]
 
 
