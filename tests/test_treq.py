@@ -46,6 +46,7 @@ from txmultipart.body.producer import RawBody
 from txmultipart.body.writer import MultipartWriter
 from txmultipart.testing import InMemoryServer
 from txmultipart.treq import MultipartClient, client
+from txmultipart.web import pooled
 from txmultipart.web.pool import HTTP2ConnectionPool
 
 HOST = "https://example.test/"
@@ -474,9 +475,9 @@ def test_an_agent_of_ones_own() -> None:
 class Made:
     """The ``Agent`` that a client is made with, in the place of Twisted's."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.given: dict[str, Any] = {}
-        monkeypatch.setattr(f"{module}.Agent", self._make)
+        monkeypatch.setattr(pooled, "Agent", self._make)
 
     def _make(self, *given: Any, **more: Any) -> Agent:
         bound = inspect.signature(Agent).bind(*given, **more)
@@ -486,7 +487,7 @@ class Made:
 
 
 def test_the_policy_is_for_http2(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Made(monkeypatch, "txmultipart.treq")
+    made = Made(monkeypatch)
     pool = client(Clock(), connectTimeout=3.0, bindAddress=("127.0.0.1", 0)).pool
     assert isinstance(made.given["contextFactory"], HTTP2PolicyForHTTPS)
     assert made.given["pool"] is pool
@@ -498,7 +499,7 @@ def test_the_policy_is_for_http2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_policy_of_a_relay(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Made(monkeypatch, "txmultipart.web.relay")
+    made = Made(monkeypatch)
     Relay(Clock(), "https://example.test")
     assert isinstance(made.given["contextFactory"], HTTP2PolicyForHTTPS)
 

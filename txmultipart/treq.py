@@ -15,14 +15,14 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, CookieAgent, ResponseFailed
+from twisted.web.client import CookieAgent, ResponseFailed
 from twisted.web.iweb import IAgent, IBodyProducer, IPolicyForHTTPS, IResponse
 
 from txmultipart.body.producer import RawBody
 from txmultipart.errors import MisuseError
 from txmultipart.web.agent import MultipartAgent
-from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
+from txmultipart.web.pooled import pooled_agent
 from txmultipart.web.redirect import ReplayingRedirectAgent
 
 _log = Logger()
@@ -48,7 +48,8 @@ def client(
     no server has to be asked twice that would choose a cipher which HTTP/2 forbids.
 
     An ``agent`` of your own comes with all that. ``pool`` may be given with it, to be the
-    client's; ``MisuseError`` for any of the others.
+    client's. Raises ``MisuseError`` for an ``agent`` beside any of the others, and for a
+    ``pool`` beside ``h2c``.
     """
     of_agent = (contextFactory, connectTimeout, bindAddress)
     if agent is not None and (h2c or any(each is not None for each in of_agent)):
@@ -59,8 +60,7 @@ def client(
         )
     if agent is None:
         pool = pool or HTTP2ConnectionPool(reactor, h2c=h2c)
-        policy = contextFactory or HTTP2PolicyForHTTPS()
-        agent = Agent(reactor, policy, connectTimeout, bindAddress, pool)
+        agent = pooled_agent(reactor, pool, contextFactory, connectTimeout, bindAddress)
     return MultipartClient(agent, reactor, pool)
 
 
@@ -99,7 +99,12 @@ class MultipartClient(HTTPClient):
         unbuffered: bool | None = None,
         **options: Any,
     ) -> Deferred[Any]:
-        """Send a request; see ``treq.request``. Redirects are always browser-like."""
+        """Send a request; see ``treq.request``. Redirects are always browser-like.
+
+        ``unbuffered`` is as there, but None, the default, is True for a multipart
+        response. Fails as treq's does, and as ``ReplayingRedirectAgent`` does where
+        redirects are followed.
+        """
         options.setdefault("reactor", self._reactor)  # for timeouts
         options["_stacklevel"] = options.get("_stacklevel", 2) + 1
         send = self._following.request if allow_redirects else super().request
@@ -114,7 +119,8 @@ class MultipartClient(HTTPClient):
 def replayable_body(data: Any) -> Any:
     """The producer of ``data``: treq's own, but for bytes one that can start again.
 
-    JSON and forms that treq encodes are such bytes.
+    JSON and forms that treq encodes are such bytes. ``TypeError`` for what treq can make
+    no producer of.
     """
     if not isinstance(data, bytes):
         return IBodyProducer(data)

@@ -24,6 +24,7 @@ from tests.peers import peer
 from tests.web.wire import Answer, parse_answers
 from txmultipart.app.inbox import Inbox
 from txmultipart.app.service import InboxService
+from txmultipart.app.target import Receiving
 from txmultipart.body.file_sink import TEMPORARY_PREFIX
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,7 +53,11 @@ class Serving:
         inbox = Inbox(folder, max_size=max_size)
         listen = list(endpoints) or [LOCAL]
         self.service = InboxService(
-            _reactor(), inbox, listen, self.said.append, drain_time=drain_time
+            _reactor(),
+            Receiving(inbox),
+            listen,
+            self.said.append,
+            drain_time=drain_time,
         )
         self._talks: list[Talk] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.python import usage
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from tests.app.serving import LOCAL, curl
+from tests.app.serving import LOCAL, curl, run
 from txmultipart import StreamingSite, UploadAborted, get_body
 from txmultipart.app.forward import Forwarding, checked_url
 from txmultipart.app.main import ServeOptions
@@ -50,7 +52,7 @@ def test_urls_that_are_refused(url: str) -> None:
 @pytest.mark.parametrize("url", [URL, "https://[::1]:8443/"])
 def test_urls_that_are_taken(url: str) -> None:
     options = Options()
-    options.parseOptions(["--forward", url, "--directory", "/nowhere/at/all"])
+    options.parseOptions(["--forward", url])
     assert options["forward"] == url
 
 
@@ -59,7 +61,15 @@ def test_a_folder_is_not_asked_for(tmp_path: Path) -> None:
     options.parseOptions(["--forward", URL])
     assert options["forward"] == URL
     with pytest.raises(usage.UsageError, match="not both"):
-        ServeOptions().parseOptions([str(tmp_path), "--forward", URL])
+        ServeOptions().parseOptions([str(tmp_path / "new"), "--forward", URL])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("folder", [".", "/nowhere/at/all"])
+def test_a_folder_and_a_url_are_not_both_taken(folder: str) -> None:
+    for words in (["-d", folder, "--forward", URL], ["--forward", URL, "-d", folder]):
+        with pytest.raises(usage.UsageError, match="not both"):
+            Options().parseOptions(words)
 
 
 @implementer(IStreamingResource)
@@ -72,10 +82,11 @@ class Upstream(Resource):
         super().__init__()
         self.begun: Deferred[None] = Deferred()
         self.ended: Deferred[object] = Deferred()
+        self.counts: list[int] = []
 
     def render_PUT(self, request: Any) -> int:
         done = Deferred.fromCoroutine(self._count(request))
-        done.addCallbacks(self._answer, self.ended.callback, (request,))
+        done.addCallbacks(self._answer, self._broke, (request,))
         return NOT_DONE_YET
 
     async def _count(self, request: Any) -> int:
@@ -84,7 +95,11 @@ class Upstream(Resource):
             count += len(chunk)
             if not self.begun.called:
                 self.begun.callback(None)
+        self.counts.append(count)
         return count
+
+    def _broke(self, failure: Failure) -> None:
+        self.ended.callback(failure.value)
 
     def _answer(self, count: int, request: Any) -> None:
         request.write(b"%d" % count)
@@ -103,8 +118,10 @@ async def serve(*options: str) -> tuple[Any, Upstream, str, Any]:
     listening = service.listening
     service.startService()
     await listening
-    assert said[0].endswith(f"into {url}")
-    return service, upstream, said[0].split()[2], port
+    (welcome,) = said
+    place = welcome.split()[2]
+    assert welcome == f"Forwarding from {place} to {url}"
+    return service, upstream, place, port
 
 
 async def test_it_forwards(tmp_path: Path) -> None:
@@ -122,14 +139,34 @@ async def test_what_is_under_way_when_it_stops_has_some_time(tmp_path: Path) -> 
     sending = Deferred.fromCoroutine(curl(*slowly))
     await upstream.begun
     await service.stopService()
-    with pytest.raises(UploadAborted):
-        await upstream.ended
+    assert isinstance(await upstream.ended, UploadAborted)
     _, code = await sending
     assert code != 0
     await port.stopListening()
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+async def test_what_is_too_large_is_not_forwarded(
+    chunked: bool, version: str, tmp_path: Path
+) -> None:
+    service, upstream, url, port = await serve("--max-size", "1000")
+    (tmp_path / "a").write_bytes(bytes(1000))
+    (tmp_path / "b").write_bytes(bytes(1001))
+    piped = f"cat {tmp_path / 'b'} | curl -sS {version} -T - {url}"
+    assert await curl(version, "-T", str(tmp_path / "a"), url) == ("1000", 0)
+    if chunked:
+        out, _, _ = await run("/bin/sh", "-c", piped)
+    else:
+        out, _ = await curl(version, "-T", str(tmp_path / "b"), url)
+    problem = json.loads(out)
+    assert (problem["error"], problem["bound"]) == ("limit-exceeded", 1000)
+    assert upstream.counts == [1000]
+    await service.stopService()
+    await port.stopListening()
+
+
 async def test_nobody_was_there() -> None:
-    forwarding = Forwarding(reactor, URL)
+    forwarding = Forwarding(reactor, URL, max_size=1)
     await forwarding.close()
     await forwarding.close()

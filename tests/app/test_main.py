@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,6 +95,7 @@ class TestOptions:
             ((), "say what to do: serve or send"),
             (("serve",), "say which one folder"),
             (("serve", "a", "b"), "say which one folder"),
+            (("serve", "a", "--forward", "http://b/"), "not both"),
             (("dance",), "Unknown command: dance"),
             (("serve", "/dev/null"), "File exists"),
             (("serve", "--nonsense", "x"), "nonsense"),
@@ -250,7 +252,10 @@ class TestChild:
         ("line", "usage"),
         [
             (["--help"], "serve DIR [options] | txmultipart send URL [options]"),
-            (["serve", "--help"], "serve DIR [options]"),
+            (
+                ["serve", "--help"],
+                "serve DIR [options] | --forward URL [options]",
+            ),
             (
                 ["send", "--help"],
                 "send URL (-F NAME=CONTENT)... | URL -T FILE [options]",
@@ -261,6 +266,16 @@ class TestChild:
         ended = _run(*line)
         assert ended.returncode == 0
         assert ended.stdout.startswith(f"Usage: txmultipart {usage}\n")
+        assert ".  " not in ended.stdout
+        assert ("Exit codes:" in ended.stdout) is (line[0] == "send")
+
+    @pytest.mark.parametrize("line", [[], ["serve"], ["send"]])
+    def test_version(self, line: list[str]) -> None:
+        ended = _run(*line, "--version")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert re.fullmatch(
+            r"txmultipart/\S+ Twisted/\d\S+ h2/\d\S+ Python/3\S+\n", ended.stdout
+        )
 
     def test_a_mistake(self) -> None:
         ended = _run("dance")
@@ -279,8 +294,9 @@ class TestChild:
             raw = _run("send", "-T", str(sent), url)
             assert raw.returncode == 0
             refused = _run("send", "-T", str(sent), url + "a/b")
-            assert refused.returncode == 1
-            assert '"bad-name"' in refused.stdout
+            assert (refused.returncode, refused.stdout) == (22, "")
+            assert refused.stderr.startswith("txmultipart: the server answered 400 ")
+            assert '"bad-name"' in refused.stderr
         for name in ("b.bin", "sent.bin"):
             assert (folder / name).read_bytes() == sent.read_bytes()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 from twisted.python import usage
 
+from txmultipart.app import options as app_options
 from txmultipart.app.options import AnyOrderOptions
 
 
@@ -80,3 +83,19 @@ def test_nothing() -> None:
 def test_mistakes(line: list[str], complaint: str) -> None:
     with pytest.raises(usage.UsageError, match=complaint):
         parsed(*line)
+
+
+def test_the_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def installed(package: str) -> str:
+        if package == "txmultipart":
+            raise PackageNotFoundError(package)
+        return "1.2"
+
+    monkeypatch.setattr(app_options, "installed", installed)
+    with pytest.raises(SystemExit) as caught:
+        parsed("--version")
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("txmultipart/unknown Twisted/1.2 h2/1.2 Python/3.")

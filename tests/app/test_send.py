@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.python import usage
-from twisted.python.failure import Failure
-from twisted.web.client import ResponseFailed
 
 from tests.app.serving import Serving
 from txmultipart import FormData, MisuseError
 from txmultipart.app import send
+from txmultipart.app.answers import REFUSED, TAKEN
+from txmultipart.app.fields import add_field
 from txmultipart.app.send import SendOptions as Options
-from txmultipart.app.send import add_field
 
 URL = "http://example.test/"
 
@@ -54,11 +53,20 @@ class TestOptions:
             ([URL, "-H", "a", "-T", "x"], "NAME: VALUE, not 'a'"),
             (["ftp://x", "-T", "x"], "begins with http"),
             (["-T", "x"], "number of arguments"),
+            ([URL, "-T", "x", "--h2c", "--http1.1"], "--h2c or --http1.1"),
+            ([URL, "-T", "x", "-k", "--cacert", "x"], "--cacert or --insecure"),
+            ([URL, "-T", "x", "--cacert", "/nowhere/at/all"], "No such file"),
+            ([URL, "-T", "x", "--cacert", __file__], "no certificate in"),
         ],
     )
     def test_mistakes(self, line: list[str], complaint: str) -> None:
         with pytest.raises(usage.UsageError, match=complaint):
             parsed(*line)
+
+    def test_the_exit_codes_are_told(self) -> None:
+        told = Options().getUsage()
+        for code in (TAKEN, 1, REFUSED):
+            assert f"\n  {code} " in told
 
 
 async def serialized(*fields: str) -> bytes:
@@ -174,13 +182,18 @@ class TestSending:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         async with Serving(tmp_path) as serving:
-            assert await sent(serving.url + "a/b", "-T", __file__) == 1
-        assert '"bad-name"' in capsys.readouterr().out
+            assert await sent(serving.url + "a/b", "-T", __file__) == REFUSED
+        out, err = capsys.readouterr()
+        status, body = err.splitlines()
+        assert out == ""
+        assert status == "txmultipart: the server answered 400 Bad Request"
+        assert '"bad-name"' in body
 
     async def test_headers(self, tmp_path: Path) -> None:
         async with Serving(tmp_path) as serving:
             header = "Content-Range: bytes 0-1/2"
-            assert await sent(serving.url + "a", "-T", __file__, "-H", header) == 1
+            url = serving.url + "a"
+            assert await sent(url, "-T", __file__, "-H", header) == REFUSED
 
     @pytest.mark.parametrize(
         "line",
@@ -258,19 +271,6 @@ def _react(begin: Any, arguments: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (ValueError("a reason"), "a reason"),
-        (ZeroDivisionError(), "ZeroDivisionError"),
-        (ResponseFailed([Failure(ValueError("a reason"))]), "a reason"),
-    ],
-    ids=["in words", "without words", "wrapped"],
-)
-def test_the_reason(error: Exception, reason: str) -> None:
-    assert send._reason(error) == reason
-
-
-@pytest.mark.parametrize(
     "words",
     [
         ("http://[::1", "-F", "a=b"),
@@ -282,13 +282,3 @@ def test_the_reason(error: Exception, reason: str) -> None:
 def test_what_would_be_no_request_is_a_mistake(words: tuple[str, ...]) -> None:
     with pytest.raises(usage.UsageError):
         Options().parseOptions(words)
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_is_not_steered(
-    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    send._show("a\x1b]0;title\x07\tb\n")
-    shown = "a\ufffd]0;title\ufffd\tb\n" if terminal else "a\x1b]0;title\x07\tb\n"
-    assert capsys.readouterr().out == shown

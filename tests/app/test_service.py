@@ -21,9 +21,11 @@ from tests.app.serving import LOCAL, Serving, curl, later, run
 from tests.guard import LoggedErrors
 from tests.web.wire import FORM, Wire, head, request_bytes
 from txmultipart.app import service
+from txmultipart.app.forward import Forwarding
 from txmultipart.app.inbox import Inbox
 from txmultipart.app.resource import InboxResource
 from txmultipart.app.service import DEFAULT_ENDPOINT, InboxService, Options, makeService
+from txmultipart.app.target import Receiving
 from txmultipart.limits import Limits
 
 
@@ -35,6 +37,7 @@ class TestOptions:
         options.parseOptions([])
         assert options["directory"] == "."
         assert options["listen"] == [DEFAULT_ENDPOINT]
+        assert options["forward"] is None
         assert options["max-size"] == Limits().max_part_size
 
     def test_all_of_them(self, tmp_path: Path) -> None:
@@ -92,7 +95,8 @@ class Address:
 
 def welcome(endpoint: str, address: Any) -> list[str]:
     port: Any = FakePort(address)
-    return service._welcome(endpoint, port, Path("/inbox"))
+    inbox = Inbox(Path("/inbox"), max_size=1)
+    return Receiving(inbox).welcome(service._place(endpoint, port))
 
 
 class TestWelcome:
@@ -115,6 +119,13 @@ class TestWelcome:
         assert address == f"Receiving at {url} into /inbox"
         assert example.endswith(f" {quote(url)}")
         assert ("--insecure" in example) is url.startswith("https")
+
+    def test_where_all_is_forwarded(self) -> None:
+        target = Forwarding(Clock(), "http://upstream.test/", max_size=1)
+        port: Any = FakePort(Address("0.0.0.0"))
+        (line,) = target.welcome(service._place("tcp:8080", port))
+        there = "to http://upstream.test/"
+        assert line == f"Forwarding from http://127.0.0.1:8080/ {there}"
 
     def test_a_place_without_a_port(self) -> None:
         (line,) = welcome("unix:/run/socket", object())
@@ -177,7 +188,7 @@ class TestListening:
         endpoint = Endpoint()
         monkeypatch.setattr(service, "serverFromString", lambda *_: endpoint)
         inbox = Inbox(Path("/nowhere"), max_size=1)
-        InboxService(Clock(), inbox, ["any"], print).startService()
+        InboxService(Clock(), Receiving(inbox), ["any"], print).startService()
         endpoint.port.errback(CannotListenError(None, 1, OSError("taken")))
         assert len(logged_errors.flush(CannotListenError)) == 1
 
@@ -192,7 +203,7 @@ class TestListening:
         monkeypatch.setattr(service, "serverFromString", lambda *_: Endpoint())
         said: list[str] = []
         inbox = Inbox(Path("/inbox"), max_size=1)
-        started = InboxService(Clock(), inbox, ["any"], said.append)
+        started = InboxService(Clock(), Receiving(inbox), ["any"], said.append)
         started.startService()
         assert said == ["Receiving at any into /inbox"]
         await started.stopService()

@@ -71,7 +71,7 @@ async def test_the_service_under_twist(upstream: str, tmp_path: Path) -> None:
     options = ("--forward", upstream, "--listen", LISTEN)
     words = (peer("twist"), "--log-format=text", "txmultipart", *options)
     relay = launch(reactor, tmp_path, *words, **plugin_environment(tmp_path))
-    while not (match := re.search(r"Receiving at (\S+)", relay.printed)):
+    while not (match := re.search(r"Forwarding from (\S+)", relay.printed)):
         assert not relay.ended.called, relay.complaints()
         await deferLater(reactor, 0.02)
     path, parts = await posted(match[1])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.task import Clock
@@ -17,13 +20,17 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from tests.app.serving import curl
 from txmultipart import (
     FormData,
+    Limits,
     LivePayload,
     MisuseError,
     MultipartReader,
     MultipartResource,
+    NotMultipart,
     RawBody,
+    StreamingSite,
     StreamReset,
     UploadAborted,
     get_body,
@@ -590,8 +597,6 @@ def test_a_change_that_raises(sender: str, upstream: str, logged_errors: Any) ->
 def test_a_reader_of_ones_own() -> None:
     class Picky(Relay):
         def make_reader(self, request: Any) -> MultipartReader:
-            from txmultipart import Limits
-
             return MultipartReader.from_request(request, limits=Limits(max_parts=1))
 
     chain = Chain(size_of_body)
@@ -603,4 +608,130 @@ def test_a_reader_of_ones_own() -> None:
     form.add_field("b", "2")
     code, said = chain.answer("POST", form)
     assert (code, json.loads(said)["limit"]) == (413, "max_parts")
+    chain.close()
+
+
+# Bounds -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_that_is_too_large(declared: bool, sender: str, upstream: str) -> None:
+    counts: list[bytes] = []
+
+    async def handle(request: Any) -> bytes:
+        counts.append(await size_of_body(request))
+        return counts[-1]
+
+    chain = Chain(handle, sender, upstream, limits=Limits(max_body_size=10))
+    for size in (10, 11, MiB):
+        content = bytes(size)
+        body = RawBody(content if declared else iter([content[:5], content[5:]]))
+        code, said = chain.answer("PUT", body)
+        if size == 10:
+            assert (code, said) == (200, b"10")
+            continue
+        problem = json.loads(said)
+        assert (code, problem["error"]) == (413, "limit-exceeded")
+        assert (problem["limit"], problem["bound"]) == ("max_body_size", 10)
+    assert counts == [b"10"]
+    assert (len(chain.upstream.requests) == 1) or not declared
+    chain.close()
+
+
+def test_a_multipart_that_is_too_large_part_by_part() -> None:
+    limits = Limits(max_body_size=100)
+    chain = Chain(size_of_body, limits=limits, change=change)
+    form = FormData()
+    form.add_field("a", "x" * 100)
+    code, said = chain.answer("POST", form)
+    assert (code, json.loads(said)["limit"]) == (413, "max_body_size")
+    chain.close()
+
+
+# Several upstreams ------------------------------------------------------------------------
+
+
+class Choosing(Relay):
+    """Sends on to the place that a field names."""
+
+    def upstream(self, request: Any) -> str:
+        name = request.getHeader("X-Place")
+        if name == "unknown":
+            raise NotMultipart("there is no such place", code="no-place")
+        return self.url if name is None else f"http://{name}"
+
+
+def choosing() -> Chain:
+    chain = Chain(lambda request: request.getHeader("Host").encode() + request.uri)
+    chain.front.site.resource = Choosing(
+        chain.clock, "http://upstream.test/base", agent=chain.behind.agent
+    )
+    return chain
+
+
+def test_an_upstream_for_each_request() -> None:
+    chain = choosing()
+    assert chain.answer("GET", path="x") == (200, b"upstream.test/base/x")
+    for name in ("one.test", "two.test:81/there"):
+        said = chain.answer("GET", path="x?y", headers={"X-Place": name})
+        assert said == (200, f"{name}/x?y".encode())
+    chain.close()
+
+
+def test_a_choice_that_refuses() -> None:
+    chain = choosing()
+    code, said = chain.answer("PUT", RawBody(b"a"), headers={"X-Place": "unknown"})
+    assert (code, json.loads(said)["error"]) == (415, "no-place")
+    assert chain.upstream.requests == []
+    chain.close()
+
+
+@pytest.mark.parametrize("name", ["a.test?b", "a@b.test", "a.test/#x", ""])
+def test_a_choice_that_is_no_upstream(name: str, logged_errors: Any) -> None:
+    chain = choosing()
+    code, said = chain.answer("GET", headers={"X-Place": name})
+    assert (code, json.loads(said)["error"]) == (500, "internal")
+    assert len(logged_errors.flush(MisuseError)) == 1
+    assert chain.upstream.requests == []
+    chain.close()
+
+
+# Connections ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def serving(resource: Resource) -> AsyncIterator[str]:
+    """The URL of one on a real port."""
+    from twisted.internet import reactor
+
+    endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
+    port: Any = await endpoint.listen(StreamingSite(resource))
+    try:
+        yield f"http://127.0.0.1:{port.getHost().port}/"
+    finally:
+        await port.stopListening()
+
+
+async def test_its_own_connections_are_closed() -> None:
+    from twisted.internet import reactor
+
+    async with serving(Upstream(size_of_body)) as upstream:
+        relay = Relay(reactor, upstream)
+        async with serving(relay) as url:
+            assert await curl("-T", __file__, url) == (
+                str(Path(__file__).stat().st_size),
+                0,
+            )
+            await relay.close()
+            await relay.close()
+            assert (await curl(url))[1] == 0  # it may be asked again
+            await relay.close()
+
+
+def test_the_connections_of_an_agent_are_whose_it_is() -> None:
+    chain = Chain(size_of_body)
+    assert chain.answer("PUT", RawBody(b"content")) == (200, b"7")
+    chain.run(chain.relay.close())
+    assert chain.answer("PUT", RawBody(b"content")) == (200, b"7")
+    assert len(chain.behind.connections) == 1
     chain.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -24,13 +25,16 @@ from tests.web.wire import (
     request_bytes,
 )
 from txmultipart import (
+    BodyReader,
     Limits,
     MisuseError,
     MultipartReader,
     MultipartResource,
     MultipartWriter,
+    RawBody,
     UploadAborted,
 )
+from txmultipart.testing import InMemoryServer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:twisted.web.resource._Unsafe:DeprecationWarning"
@@ -439,3 +443,96 @@ class TestGone:
         wire.transport.write = fills_up  # type: ignore[method-assign]
         wire.send(UPLOAD).lose()
         assert closed == [True]
+
+
+class Reading(Handler):
+    """Has a page, too."""
+
+    isLeaf = True
+
+    def render_GET(self, request: Any) -> bytes:
+        return b"a page"
+
+
+class Leaf(MultipartResource):
+    """Is all that there is."""
+
+    isLeaf = True
+
+    async def render_multipart(self, request: Any, reader: MultipartReader) -> bytes:
+        return await collect(request, reader)
+
+
+class WithHead(Leaf):
+    """Answers HEAD, although there is no page."""
+
+    def render_HEAD(self, request: Any) -> bytes:
+        return b""
+
+
+class Said(Leaf):
+    """Says itself what is allowed."""
+
+    allowedMethods = (b"POST", b"BREW")
+
+
+METHODS: dict[tuple[type[MultipartResource], str], tuple[int, str | None]] = {
+    (Leaf, "GET"): (405, "POST"),
+    (Leaf, "HEAD"): (405, "POST"),
+    (Leaf, "DELETE"): (501, None),
+    (Leaf, "multipart"): (501, None),
+    (Leaf, "POST"): (200, None),
+    (Leaf, "post"): (501, None),
+    (WithHead, "HEAD"): (200, None),
+    (WithHead, "GET"): (405, "HEAD, POST"),
+    (Said, "GET"): (405, "POST, BREW"),
+    (Said, "multipart"): (501, None),
+}
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_methods(kind: type[MultipartResource], method: str, protocol: str) -> None:
+    """Nothing is logged, and the next request is answered."""
+    server = InMemoryServer(kind(), protocol=protocol)
+    fields = Headers({"Content-Type": [FORM.partition(": ")[2]]})
+    sends = method in ("POST", "post", "multipart", "DELETE")
+    body = RawBody(BODY) if sends else None
+    for verb in (method, method, "POST"):
+        upload = RawBody(BODY) if verb == "POST" else body
+        url = b"http://example.test/"
+        sending = server.agent.request(verb.encode(), url, fields, upload)
+        response: Any = server.run(sending)
+        content = server.run(BodyReader.from_response(response).read())
+        if verb == method:
+            status, allowed = METHODS[kind, method]
+            allow = response.headers.getRawHeaders("Allow")
+            assert (response.code, allow) == (status, allowed and [allowed])
+        if verb == "POST":
+            assert content == COLLECTED
+    server.close()
+    server.pump()
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_a_page_has_a_head(protocol: str) -> None:
+    server = InMemoryServer(Reading(collect), protocol=protocol)
+    for method, body in ((b"GET", b"a page"), (b"HEAD", b"")):
+        response: Any = server.run(server.agent.request(method, b"http://x.test/"))
+        assert (
+            response.code,
+            server.run(BodyReader.from_response(response).read()),
+        ) == (200, body)
+    sending = server.agent.request(b"DELETE", b"http://x.test/")
+    assert server.run(sending).code == 501
+    server.close()
+    server.pump()
+
+
+@pytest.mark.parametrize("method", ["multipart", "HEAD", "GET"])
+def test_methods_under_a_stock_site(method: str) -> None:
+    wire = Wire(Leaf(), Site).send(request_bytes(method) + UPLOAD)
+    status = b"501 Not Implemented" if method == "multipart" else b"405 Method Not"
+    assert wire.raw.startswith(b"HTTP/1.1 " + status)
+    assert (b"Allow: POST\r\n" in wire.raw) is (method != "multipart")
+    wire.lose()

@@ -1,16 +1,14 @@
-"""Forwarding: in the place of an inbox, for a service that sends all it gets on."""
+"""Forwarding: the target of a service that sends all it gets on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.web.client import Agent
+from twisted.web.resource import IResource
 
 from txmultipart.errors import MisuseError
 from txmultipart.limits import Limits
-from txmultipart.web.policy import HTTP2PolicyForHTTPS
-from txmultipart.web.pool import HTTP2ConnectionPool
 from txmultipart.web.relay import Relay
 from txmultipart.web.relay_fields import checked_base
 
@@ -26,14 +24,17 @@ def checked_url(text: str) -> str:
 
 
 class Forwarding:
-    """What a service has of a relay to ``url``; ``folder`` is where things go."""
+    """A ``Target`` that sends on to ``url`` what has ``max_size`` bytes at most."""
 
-    def __init__(self, reactor: Any, url: str) -> None:
-        self.folder = url
-        self._pool = HTTP2ConnectionPool(reactor)
-        agent = Agent(reactor, HTTP2PolicyForHTTPS(), pool=self._pool)
-        self.resource = Relay(reactor, url, agent=agent, limits=Limits())
+    def __init__(self, reactor: Any, url: str, *, max_size: int) -> None:
+        self._url = url
+        self._relay = Relay(reactor, url, limits=Limits(max_body_size=max_size))
+        self.resource: IResource = self._relay
+
+    def welcome(self, place: str) -> list[str]:
+        """From where, and where to."""
+        return [f"Forwarding from {place} to {self._url}"]
 
     def close(self) -> Deferred[None]:
         """Close the connections to the upstream; fires when they are closed."""
-        return self._pool.closeCachedConnections()
+        return self._relay.close()

@@ -101,10 +101,15 @@ class Inbox:
             )
         file = FileSink(self.folder / safe_filename(filename), collision="rename")
         digest = HashSink()
+        limit = LimitSink(self.max_size, limit="max_part_size")
+        await self._fill(file, stream, TeeSink(limit, digest, file))
+        return _stored(name, filename, file.path.name, digest)
+
+    async def _fill(self, file: FileSink, stream: Incoming, sink: TeeSink) -> None:
+        """Write it, ``file`` being one of those to remove when the service stops."""
         self._files.add(file)
         try:
-            limit = LimitSink(self.max_size, limit="max_part_size")
-            await self._write(stream, TeeSink(limit, digest, file))
+            await self._write(stream, sink)
         except OSError as error:
             if error.errno not in _REFUSALS:
                 raise  # nothing that a sender could make sense of
@@ -114,7 +119,6 @@ class Inbox:
             raise
         finally:
             self._files.discard(file)
-        return _stored(name, filename, file.path.name, digest)
 
     async def _write(self, stream: Incoming, sink: TeeSink) -> None:
         writing = stream.write_to(sink)

@@ -13,32 +13,29 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from txmultipart.app import send, service
-from txmultipart.app.options import AnyOrderOptions
+from txmultipart.app.options import AnyOrderOptions, VersionedOptions
 
 
 class ServeOptions(AnyOrderOptions, service.InboxOptions):
     """What ``txmultipart serve`` takes."""
 
-    synopsis = "DIR [options]"
+    synopsis = "DIR [options] | --forward URL [options]"
 
     def parseArgs(self, *directories: str) -> None:
-        """The folder stands without a dash; it is made if it is not there."""
-        if self["forward"] is not None:
-            if directories:
-                raise usage.UsageError("say a folder or where to forward to, not both")
-            self["directory"] = None
-            return
-        if len(directories) != 1:
+        """The folder stands without a dash."""
+        if self["forward"] is None and len(directories) != 1:
             raise usage.UsageError("say which one folder to receive into")
-        (directory,) = directories
+        self["directory"] = next(iter(directories), None)
+
+    def check_folder(self) -> None:
+        """The folder is made if it is not there."""
         try:
-            Path(directory).mkdir(parents=True, exist_ok=True)
+            Path(self["directory"]).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise usage.UsageError(str(error)) from None
-        self["directory"] = directory
 
 
-class CommandOptions(usage.Options):
+class CommandOptions(VersionedOptions):
     """The whole command."""
 
     longdesc = "Receive uploads into a folder, or send one, streaming both ways."

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import getopt
+import platform
+import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 
 from twisted.python import usage
 
 
-class AnyOrderOptions(usage.Options):
+def version() -> str:
+    """What runs here, as somebody who reports a fault should say it."""
+    ours = " ".join(map(_named, ("txmultipart", "Twisted", "h2")))
+    return f"{ours} Python/{platform.python_version()}"
+
+
+def _named(package: str) -> str:
+    try:
+        return f"{package}/{installed(package)}"
+    except PackageNotFoundError:  # it runs from a folder, without having been installed
+        return f"{package}/unknown"
+
+
+class VersionedOptions(usage.Options):
+    """``usage.Options`` tells Twisted's version; these tell ours."""
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        print(version())
+        sys.exit(0)
+
+
+class AnyOrderOptions(VersionedOptions):
     """``usage.Options`` takes options before arguments only; these take them anywhere."""
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:

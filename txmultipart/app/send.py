@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -12,22 +11,34 @@ from urllib.parse import quote, urlsplit
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.python import usage
-from twisted.web.client import Agent
+from twisted.web.client import HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IPolicyForHTTPS
 
+from txmultipart.app.answers import refused, show
+from txmultipart.app.fields import add_field
+from txmultipart.app.follow import FollowingAgent, NotFollowed
 from txmultipart.app.options import AnyOrderOptions
-from txmultipart.body.delivery import BodyReader
+from txmultipart.app.reasons import in_words
+from txmultipart.app.trust import TrustAll, policy_of
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.writer import FormData
-from txmultipart.errors import MisuseError
 from txmultipart.web.agent import MultipartAgent
+from txmultipart.web.http1 import answer_promptly
+from txmultipart.web.pool import HTTP2ConnectionPool
+from txmultipart.web.pooled import pooled_agent
 
 # With another value than the true one, two readers would see two requests.
 _FRAMING = frozenset(("content-length", "transfer-encoding"))
 
-# All controls but tab and line feed (ISO 6429).
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_EXIT_CODES = """
+Exit codes:
+  0   the server took it: the answer is 2xx, and goes to standard output
+  1   it was not sent, or not answered: a mistake on the command line, a file,
+      the network, TLS, or a signal
+  22  the server answered with another status, which goes to standard error
+      with the beginning of the answer
+"""
 
 
 class SendOptions(AnyOrderOptions):
@@ -39,15 +50,28 @@ class SendOptions(AnyOrderOptions):
 
     synopsis = "URL (-F NAME=CONTENT)... | URL -T FILE [options]"
     longdesc = (
-        "Send a form (POST) or one file (PUT). The answer goes to standard"
-        " output, progress to a terminal. Exits with 1 if the answer is an error."
+        "Send a form (POST) or one file (PUT), over HTTP/2 where a server at https://"
+        " has it. A redirect is followed if the upload goes there as it is, but not if"
+        " a GET would have to follow. Progress goes to a terminal."
     )
-    optParameters = (("upload-file", "T", None, "Send this file as the whole body."),)
+    optFlags = (
+        ("h2c", None, "Speak HTTP/2 at http:// too: the server is known to."),
+        ("http1.1", None, "Speak HTTP/1.1 only, with older ciphers, too."),
+        ("insecure", "k", "Do not check the certificate of the server."),
+    )
+    optParameters = (
+        ("upload-file", "T", None, "Send this file as the whole body."),
+        ("cacert", None, None, "Trust the authorities in this file (PEM), no others."),
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self["form"] = []
         self["headers"] = Headers()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The options, and what the process exits with."""
+        return super().getUsage(width) + _EXIT_CODES
 
     def parseArgs(self, url: str) -> None:  # type: ignore[override]
         """Where to send."""
@@ -82,9 +106,23 @@ class SendOptions(AnyOrderOptions):
     opt_H = opt_header
 
     def postOptions(self) -> None:
-        """Either a form or a file."""
+        """Either a form or a file, and one way to do it."""
         if bool(self["form"]) == bool(self["upload-file"]):
             raise usage.UsageError("send takes either -F, several times, or -T once")
+        if self["h2c"] and self["http1.1"]:
+            raise usage.UsageError("say --h2c or --http1.1, not both")
+        if self["insecure"] and self["cacert"] is not None:
+            raise usage.UsageError("say --cacert or --insecure, not both")
+        self["policy"] = self._policy()
+
+    def _policy(self) -> IPolicyForHTTPS:
+        only_http1 = bool(self["http1.1"])
+        if self["insecure"]:
+            return TrustAll(only_http1=only_http1)
+        try:
+            return policy_of(self["cacert"], only_http1=only_http1)
+        except (OSError, ValueError) as error:
+            raise usage.UsageError(f"--cacert: {error}") from None
 
 
 def run(options: SendOptions) -> int | str:
@@ -101,28 +139,32 @@ def run(options: SendOptions) -> int | str:
 
 
 async def _send(reactor: Any, options: SendOptions, outcome: list[int | str]) -> None:
+    pool = _pool(reactor, options)
     try:
-        method, url, body = _request(options)
-        agent: Any = MultipartAgent(Agent(reactor))
-        answer = await agent.request(method, url.encode(), options["headers"], body)
-        text = await _read(answer)
+        outcome.append(await _exchange(reactor, pool, options))
     except Exception as error:
-        outcome.append(f"txmultipart: {_reason(error)}")
-        return
-    _show(text.decode("utf-8", "replace"))
-    outcome.append(0 if answer.code < 400 else 1)
+        outcome.append(f"txmultipart: {in_words(error)}")
+    finally:
+        await pool.closeCachedConnections()
 
 
-def _show(text: str) -> None:
-    """Print the answer; a terminal is not given what could steer it."""
-    if sys.stdout.isatty():
-        text = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+def _pool(reactor: Any, options: SendOptions) -> HTTPConnectionPool:
+    if not options["http1.1"]:
+        return HTTP2ConnectionPool(reactor, h2c=options["h2c"])
+    pool = HTTPConnectionPool(reactor)
+    answer_promptly(pool)  # as ours does
+    return pool
 
 
-async def _read(answer: IResponse) -> bytes:
-    return await BodyReader.from_response(answer).read()
+async def _exchange(reactor: Any, pool: Any, options: SendOptions) -> int:
+    method, url, body = _request(options)
+    direct = MultipartAgent(pooled_agent(reactor, pool, options["policy"]))
+    agent: Any = FollowingAgent(direct, reactor)
+    try:
+        answer = await agent.request(method, url.encode(), options["headers"], body)
+    except NotFollowed as redirect:
+        return await refused(redirect.response, str(redirect))
+    return await show(answer)
 
 
 def _request(options: SendOptions) -> tuple[bytes, str, BodyProducer]:
@@ -139,41 +181,8 @@ def _request(options: SendOptions) -> tuple[bytes, str, BodyProducer]:
     return b"PUT", url, RawBody(path, progress=progress)
 
 
-def add_field(form: FormData, field: str) -> None:
-    """Add what curl means by ``-F field``: ``name=text``, ``name=@path``, ``name=<path``.
-
-    ``;type=…`` and ``;filename=…`` may follow a path.
-    """
-    name, _, content = field.partition("=")
-    if content[:1] not in ("@", "<"):
-        form.add_field(name, content)
-        return
-    path, *settings = content[1:].split(";")
-    known = dict(setting.strip().partition("=")[::2] for setting in settings)
-    kind = known.pop("type", None)
-    filename = known.pop("filename", None)
-    if known:
-        raise MisuseError(f"-F does not know {', '.join(known)}")
-    if content[0] == "<":
-        # As text that stands there: a field without a file name, and without a type.
-        payload = form.add_field(name, Path(path), content_type=kind)
-        payload.set_content_disposition("form-data", name=name)
-        if kind is None:
-            payload.headers.removeHeader("Content-Type")
-    else:
-        form.add_file(name, Path(path), filename=filename, content_type=kind)
-
-
 def _show_progress(count: int, total: int | None, current: object) -> None:
     share = f"{count * 100 // total:3d} %" if total else "     "
     end = "\n" if count == total else ""
     sys.stderr.write(f"\r{share}  {count / 1e6:,.1f} MB{end}")
     sys.stderr.flush()
-
-
-def _reason(error: Exception) -> str:
-    """The first cause, in words: Twisted wraps what went wrong in a list of reasons."""
-    reasons = getattr(error, "reasons", None)
-    if reasons:
-        return _reason(reasons[0].value)
-    return str(error) or type(error).__name__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -19,11 +18,11 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
 
 from txmultipart.app.forward import Forwarding, checked_url
 from txmultipart.app.inbox import Inbox
-from txmultipart.app.resource import InboxResource
+from txmultipart.app.options import VersionedOptions
+from txmultipart.app.target import Receiving, Target
 from txmultipart.limits import Limits
 from txmultipart.web.site import StreamingSite
 
@@ -42,19 +41,18 @@ Announce = Callable[[str], object]
 _log = Logger()
 
 
-def _size(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("max-size is a whole number of bytes")
-    return int(text)
+def _whole_number(name: str, unit: str) -> Callable[[str], int]:
+    """What makes a number of an option's text; ``ValueError`` says what it should be."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(f"{name} is a whole number of {unit}")
+        return int(text)
+
+    return parse
 
 
-def _seconds(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("drain-time is a whole number of seconds")
-    return int(text)
-
-
-class InboxOptions(usage.Options):
+class InboxOptions(VersionedOptions):
     """How an inbox receives; where it puts things is said otherwise."""
 
     longdesc = (
@@ -66,15 +64,15 @@ class InboxOptions(usage.Options):
             "max-size",
             None,
             Limits().max_part_size,
-            "The largest file that is taken, in bytes.",
-            _size,
+            "The largest file that is taken, in bytes; with --forward, the largest body.",
+            _whole_number("max-size", "bytes"),
         ),
         (
             "drain-time",
             None,
             10,
             "Seconds that uploads under way have when the service stops.",
-            _seconds,
+            _whole_number("drain-time", "seconds"),
         ),
         (
             "forward",
@@ -90,18 +88,22 @@ class InboxOptions(usage.Options):
         self["listen"] = []
 
     def opt_listen(self, endpoint: str) -> None:
-        """An endpoint to listen on, tcp:8080 for instance; may be given several times.
-
-        The default is tcp:8080:interface=127.0.0.1.
-        """
+        """An endpoint to listen on, tcp:8080:interface=127.0.0.1 by default; several times."""
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
 
     def postOptions(self) -> None:
-        """Listen somewhere, and have a folder."""
+        """Listen somewhere, and have either a folder or a place to forward to."""
         self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
-        if self["forward"] is None and not Path(self["directory"]).is_dir():
+        if self["forward"] is None:
+            self.check_folder()
+        elif self["directory"] is not None:
+            raise usage.UsageError("say a folder or where to forward to, not both")
+
+    def check_folder(self) -> None:
+        """``UsageError`` if there is no folder to put things into."""
+        if not Path(self["directory"]).is_dir():
             raise usage.UsageError(f"there is no folder {self['directory']!r}")
 
 
@@ -109,11 +111,23 @@ class Options(InboxOptions):
     """What ``twist txmultipart`` takes."""
 
     synopsis = "[options]"
-    optParameters = (("directory", "d", ".", "The folder that files are put into."),)
+    optParameters = (
+        (
+            "directory",
+            "d",
+            None,
+            "The folder that files are put into; by default the one it is started in.",
+        ),
+    )
+
+    def check_folder(self) -> None:
+        """The current one, unless another was said."""
+        self["directory"] = self["directory"] or "."
+        super().check_folder()
 
 
 class InboxService(Service):
-    """Listens on ``endpoints`` and puts what comes into ``inbox``.
+    """Listens on ``endpoints`` and gives what comes to ``target``.
 
     ``announce`` is given lines for people when it listens. ``listening`` fires
     with the ports, or fails if one cannot be had. When the service stops, uploads
@@ -125,20 +139,20 @@ class InboxService(Service):
     def __init__(
         self,
         reactor: Any,
-        inbox: Inbox | Forwarding,
+        target: Target,
         endpoints: list[str],
         announce: Announce,
         *,
         drain_time: float = 10.0,
     ) -> None:
         self._reactor = reactor
-        self._inbox = inbox
+        self._target = target
         self._endpoints = endpoints
         self._announce = announce
         self._ports: list[IListeningPort] = []
         self._drain_time = drain_time
         self.site = StreamingSite(
-            _resource(inbox), reactor=reactor, drain_time=drain_time + _LAST_WORDS
+            target.resource, reactor=reactor, drain_time=drain_time + _LAST_WORDS
         )
         self.listening: Deferred[list[IListeningPort]] = Deferred()
 
@@ -182,7 +196,7 @@ class InboxService(Service):
 
     def _listens(self, ports: list[IListeningPort]) -> list[IListeningPort]:
         for endpoint, port in zip(self._endpoints, ports, strict=True):
-            for line in _welcome(endpoint, port, self._inbox.folder):
+            for line in self._target.welcome(_place(endpoint, port)):
                 self._announce(line)
         return ports
 
@@ -200,17 +214,17 @@ class InboxService(Service):
         empty = self.site.drain()
         later = [
             self._reactor.callLater(_A_MOMENT, self._announce_wait),
-            self._reactor.callLater(self._drain_time, self._inbox.close),
+            self._reactor.callLater(self._drain_time, self._target.close),
         ]
         await empty
         for call in later:
             if call.active():
                 call.cancel()
-        await self._inbox.close()
+        await self._target.close()
 
     def hurry(self) -> None:
         """While it stops: give those who are still there no more time."""
-        self._inbox.close()
+        self._target.close()
         self.site.drain(_LAST_WORDS)
 
     def _announce_wait(self) -> None:
@@ -230,24 +244,15 @@ def _first_cause(failure: Failure) -> Failure:
     return error.subFailure if isinstance(error, FirstError) else failure
 
 
-def _resource(inbox: Inbox | Forwarding) -> Resource:
-    return inbox.resource if isinstance(inbox, Forwarding) else InboxResource(inbox)
-
-
-def _welcome(endpoint: str, port: IListeningPort, folder: Path | str) -> list[str]:
-    """What a person wants to know at the start; the curl line works when pasted."""
+def _place(endpoint: str, port: IListeningPort) -> str:
+    """The URL of a port, for a client on this machine; else its endpoint."""
     address: Any = port.getHost()
     if not hasattr(address, "port"):
-        return [f"Receiving at {endpoint} into {folder}"]
+        return endpoint
     host = "127.0.0.1" if address.host in ("0.0.0.0", "::") else address.host
     host = f"[{host}]" if ":" in host else host
     tls = endpoint.split(":", 1)[0] in ("ssl", "tls")
-    url = f"{'https' if tls else 'http'}://{host}:{address.port}/"
-    insecure = "--insecure " if tls else ""
-    return [
-        f"Receiving at {url} into {folder}",
-        f"Try: echo hello | curl {insecure}-F 'file=@-;filename=hello.txt' {quote(url)}",
-    ]
+    return f"{'https' if tls else 'http'}://{host}:{address.port}/"
 
 
 def _log_line(line: str) -> None:
@@ -258,16 +263,17 @@ def makeService(options: InboxOptions, announce: Announce = _log_line) -> IServi
     """The service that ``options`` describe; called by twist and twistd."""
     from twisted.internet import reactor
 
-    inbox: Inbox | Forwarding
-    if options["forward"] is not None:
-        inbox = Forwarding(reactor, options["forward"])
-    else:
-        folder = Path(options["directory"]).resolve()
-        inbox = Inbox(folder, max_size=options["max-size"])
     return InboxService(
         reactor,
-        inbox,
+        _target(reactor, options),
         options["listen"],
         announce,
         drain_time=options["drain-time"],
     )
+
+
+def _target(reactor: Any, options: InboxOptions) -> Target:
+    most = options["max-size"]
+    if options["forward"] is not None:
+        return Forwarding(reactor, options["forward"], max_size=most)
+    return Receiving(Inbox(Path(options["directory"]).resolve(), max_size=most))

@@ -27,25 +27,24 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from txmultipart.body.delivery import get_body
+from txmultipart.body.delivery import BodyReader, get_body
 from txmultipart.body.payload import Payload
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.relay import StreamSource
 from txmultipart.body.relayed import Change, RelayedParts
-from txmultipart.errors import MultipartError
+from txmultipart.errors import LimitExceeded, MultipartError
 from txmultipart.interfaces import ISink, IStreamingResource
 from txmultipart.limits import Limits
 from txmultipart.web import relay_fields
 from txmultipart.web.answer import answer_call, is_gone
-from txmultipart.web.policy import HTTP2PolicyForHTTPS
 from txmultipart.web.pool import HTTP2ConnectionPool
+from txmultipart.web.pooled import pooled_agent
 from txmultipart.web.sending import Sending
 
 _DEFAULT_LIMITS = Limits()
@@ -70,19 +69,21 @@ class Relay(Resource):
     other one down. With ``change`` a multipart body is taken apart and goes on part by
     part, see ``RelayedParts``; ``limits`` are for its reader. What has another type, or
     none, passes ``change`` by; a Content-Type that is not one media type is answered
-    with 400 then, since the upstream might take it for a multipart.
+    with 400 then, since the upstream might take it for a multipart. ``max_body_size`` of
+    ``limits`` bounds every body: 413, at once if its length was declared.
 
     ``url`` is an ``http://`` or ``https://`` URL with neither query nor user in it;
     ``MisuseError`` for any other. CONNECT is answered with 501.
 
     ``agent`` is what sends: one with an ``HTTP2ConnectionPool`` and an
-    ``HTTP2PolicyForHTTPS`` unless given.
+    ``HTTP2PolicyForHTTPS`` unless given, whose connections ``close`` closes.
     ``answer_time`` are the seconds for which the upstream may do nothing when it is its
     turn: take bytes that are there for it, or answer when it has all. An answer that
     has begun may take as long as it likes.
 
     Errors are answered as a ``MultipartResource`` does it, with one line of JSON.
-    Override ``request_headers`` and ``response_headers`` to choose what goes on.
+    Override ``upstream`` to choose where a request goes, ``request_headers`` and
+    ``response_headers`` to choose what goes on.
     """
 
     isLeaf = True
@@ -101,13 +102,34 @@ class Relay(Resource):
         self.limits = limits
         self.answer_time = answer_time
         self._reactor = reactor
-        self._url = relay_fields.checked_base(url)
-        self._agent = agent or Agent(
-            reactor, HTTP2PolicyForHTTPS(), pool=HTTP2ConnectionPool(reactor)
-        )
+        relay_fields.checked_base(url)
+        self.url = url
+        self._pool = HTTP2ConnectionPool(reactor) if agent is None else None
+        self._agent = agent or pooled_agent(reactor, self._pool)
         self._change = change
         #: What we are called in Via fields: no other one is called like it.
         self._name = f"txmultipart-{token_hex(4)}"
+
+    def close(self) -> Deferred[None]:
+        """Close the connections to upstreams; fires when they are closed.
+
+        May be called more than once. Requests that are under way have some time; see
+        ``HTTP2ConnectionPool.closeCachedConnections``. An ``agent`` that was given keeps
+        its connections: whoever made it closes them.
+        """
+        if self._pool is None:
+            return succeed(None)
+        return self._pool.closeCachedConnections()
+
+    def upstream(self, request: Any) -> str:
+        """The URL under which what ``request`` asks for is to be found: ``url``.
+
+        Override it for several upstreams. What it gives has to be such a URL as the
+        constructor takes: for any other, or if it raises, the answer is 500 and the log
+        has the error; a ``MultipartError`` with a ``fault`` that is not the caller's is
+        answered with its own status.
+        """
+        return self.url
 
     def request_headers(self, request: Any) -> Headers:
         """The fields that ``request`` is sent on with; Host and length are added to them."""
@@ -139,7 +161,8 @@ class Relay(Resource):
         if relay_fields.went_by(request.requestHeaders, self._name):
             raise RequestLoop("this request was sent on from here before")
         relay_fields.check_request(request)
-        url = relay_fields.target(self._url, request)
+        base = relay_fields.checked_base(self.upstream(request))
+        url = relay_fields.target(base, request)
         headers, body = self.request_headers(request), self._body(request)
         if isinstance(body, RelayedParts):
             relay_fields.set_content_type(headers, body.content_type)
@@ -154,12 +177,15 @@ class Relay(Resource):
         body = get_body(request)
         if body.length == 0:
             return None
+        bound = self.limits.max_body_size
+        if body.length is not None and body.length > bound:
+            raise LimitExceeded("max_body_size", bound)
         if self._change is not None and relay_fields.is_multipart(
             request.requestHeaders
         ):
             return RelayedParts(self.make_reader(request), self._change)
         length = UNKNOWN_LENGTH if body.length is None else body.length
-        return RawBody(Payload(lambda: StreamSource(body), length=length))
+        return RawBody(Payload(lambda: _Bounded(body, bound), length=length))
 
     async def _answer(self, request: Any, response: Any, sending: Sending) -> None:
         request.setResponseCode(response.code, response.phrase)
@@ -182,6 +208,23 @@ def _set_length(request: Any, response: Any) -> None:
             request.setHeader(b"Content-Length", declared[0])
     elif isinstance(response.length, int) and response.code not in (204, 304):
         request.setHeader(b"Content-Length", b"%d" % response.length)
+
+
+class _Bounded(StreamSource):
+    """What a body brings, as long as that is not too much."""
+
+    def __init__(self, body: BodyReader, bound: int) -> None:
+        super().__init__(body)
+        self._bound = self._left = bound
+
+    def read(self) -> Deferred[bytes]:
+        return super().read().addCallback(self._counted)
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise LimitExceeded("max_body_size", self._bound, offset=self._bound)
+        return data
 
 
 @implementer(ISink)

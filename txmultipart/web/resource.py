@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.python.reflect import prefixedMethodNames
+from twisted.web.error import UnsupportedMethod
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
@@ -31,6 +33,17 @@ class MultipartResource(Resource):
     #: What a body may have; a subclass or an instance sets its own.
     limits = Limits()
 
+    def render(self, request: Any) -> Any:
+        """Call the ``render_`` method for ``request``; see ``Resource``.
+
+        ``render_multipart`` is none of these, whatever a client calls its method. HEAD
+        leads to ``render_GET``, and is refused where that is missing.
+        """
+        if not _has(self, request.method.decode("latin-1")):
+            allowed = getattr(self, "allowedMethods", None) or _methods_of(self)
+            raise UnsupportedMethod(allowed)
+        return super().render(request)
+
     def render_multipart(self, request: Any, reader: MultipartReader) -> object:
         """Handle one body: read its parts from ``reader``.
 
@@ -53,3 +66,18 @@ class MultipartResource(Resource):
 
     def _handle(self, request: Any) -> object:
         return self.render_multipart(request, self.make_reader(request))
+
+
+def _has(resource: Resource, method: str) -> bool:
+    """Whether ``method`` is answered by ``resource``."""
+    if method == "multipart":
+        return False
+    if method == "HEAD" and type(resource).render_HEAD is Resource.render_HEAD:
+        method = "GET"  # to which the inherited one leads
+    return hasattr(resource, f"render_{method}")
+
+
+def _methods_of(resource: Resource) -> list[bytes]:
+    """The methods that ``resource`` answers, for an Allow field."""
+    names = sorted(prefixedMethodNames(type(resource), "render_"))
+    return [name.encode("ascii") for name in names if _has(resource, name)]

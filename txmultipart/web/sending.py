@@ -1,8 +1,29 @@
-"""Sending: one request on its way to an upstream that may fail or be slow."""
+"""Sending: one request on its way to an upstream that may fail or be slow.
+
+::
+
+    state      meaning                                       the upstream's time
+    READY      not asked yet                                 -
+    UPSTREAMS  asked, and it is the upstream's turn          runs
+    SENDERS    asked, and it is the sender's turn            -
+    LATE       the upstream did nothing for too long         -
+    OVER       it has answered, or something went wrong      -
+
+    input                READY    UPSTREAMS             SENDERS    LATE, OVER
+    ask                  (1)      misuse                misuse     misuse
+    the upstream's turn  -        the time begins anew  UPSTREAMS  -
+    the sender's turn    -        SENDERS               -          -
+    the time is up       -        LATE; cancelled       -          -
+    answered, failed     OVER     OVER                  OVER       -
+
+(1) UPSTREAMS or SENDERS, as it is the one's turn or the other's; ``onward`` says whose
+turn it is. OVER if the agent fails at once.
+"""
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Any, NoReturn, cast
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,10 +34,11 @@ from twisted.web.iweb import IAgent, IResponse
 
 from txmultipart.body.delivery import BodyReader, deliver_response
 from txmultipart.body.producer import BodyProducer
-from txmultipart.errors import MultipartError
+from txmultipart.errors import MisuseError, MultipartError
 from txmultipart.http2 import HTTP2Error
 from txmultipart.sansio.parameters import is_token
-from txmultipart.web.onward import Onward, State
+from txmultipart.web.onward import Onward
+from txmultipart.web.onward import State as OnwardState
 
 
 class UpstreamFailed(MultipartError):
@@ -28,7 +50,10 @@ class UpstreamFailed(MultipartError):
 
 
 class UpstreamTimeout(UpstreamFailed):
-    """It did nothing for too long."""
+    """The server that a request was sent on to did nothing for ``answer_time`` seconds.
+
+    Or it could not be reached in the time that the agent has for that.
+    """
 
     code = "upstream-timeout"
     http_status = 504
@@ -38,29 +63,48 @@ class UpstreamTimeout(UpstreamFailed):
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+class State(Enum):
+    """How far a request has come; see the tables above."""
+
+    READY = "ready"
+    UPSTREAMS = "the upstream's turn"
+    SENDERS = "the sender's turn"
+    LATE = "late"
+    OVER = "over"
+
+
+_ASKED = frozenset((State.UPSTREAMS, State.SENDERS))
+_ENDED = frozenset((State.LATE, State.OVER))
+
+
 class Sending:
     """One request on its way to the upstream, which has ``seconds`` when it is its turn."""
 
     def __init__(self, clock: Any, seconds: float, body: BodyProducer | None) -> None:
+        self.state = State.READY
         self._clock, self._seconds = clock, seconds
         self._onward = Onward(body, self._changed) if body is not None else None
         self._timer: Any = None
         self._asked: Deferred[IResponse] | None = None
-        self._is_late = False
 
     async def ask(
         self, agent: IAgent, method: bytes, url: bytes, headers: Headers
     ) -> IResponse:
-        """Send it; gives the answer. Raises what broke the body, or ``UpstreamFailed``."""
+        """Send it, once; gives the answer.
+
+        Raises what broke the body, or ``UpstreamFailed``; ``MisuseError`` the second time.
+        """
+        if self.state is not State.READY:
+            raise MisuseError("a request is sent on only once")
         try:
             self._asked = agent.request(method, url, headers, self._onward)
-            self._watch()
+            self._become(self._turn)
             return _checked(await self._asked)
         except Exception as error:
             self._raise(error)
         finally:
-            self._asked = None
-            self._watch()
+            if self.state not in _ENDED:
+                self._become(State.OVER)
 
     async def bring(self, response: IResponse, sink: Any) -> None:
         """Deliver the body of the answer to ``sink``. Raises as ``ask`` does."""
@@ -77,23 +121,29 @@ class Sending:
         if self._onward is not None:
             self._onward.stopProducing()
 
-    def _changed(self, state: State) -> None:
-        self._watch()
+    @property
+    def _turn(self) -> State:
+        onward = self._onward
+        upstreams = onward is None or onward.is_waiting_for_upstream
+        return State.UPSTREAMS if upstreams else State.SENDERS
 
-    def _watch(self) -> None:
-        """Let the time run anew, if it is the upstream's turn."""
+    def _changed(self, _: OnwardState) -> None:
+        if self.state in _ASKED:
+            self._become(self._turn)
+
+    def _become(self, state: State) -> None:
+        """Go over to ``state``; the time of the upstream begins anew if it has some."""
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
-        onward = self._onward
-        waiting = onward is None or onward.is_waiting_for_upstream
-        if self._asked is not None and waiting:
+        self.state = state
+        if state is State.UPSTREAMS:
             self._timer = self._clock.callLater(self._seconds, self._too_late)
 
     def _too_late(self) -> None:
-        if self._asked is not None:
-            self._is_late = True
-            self._asked.cancel()
+        self._become(State.LATE)
+        assert self._asked is not None
+        self._asked.cancel()
 
     def _raise(self, error: Exception) -> NoReturn:
         problem = self._explained(error)
@@ -101,12 +151,12 @@ class Sending:
 
     def _explained(self, error: Exception) -> BaseException:
         """Whose fault it was, and what it was."""
-        if self._is_late:
+        if self.state is State.LATE:
             message = f"the upstream did nothing for {self._seconds:g} seconds"
             return UpstreamTimeout(message)
         if self._onward is not None and self._onward.failure is not None:
             return cast("BaseException", self._onward.failure.value)
-        cause = _innermost(error)
+        cause = innermost(error)
         if isinstance(cause, CancelledError | ConnectingCancelledError):
             return CancelledError()  # the sender has gone
         if isinstance(cause, UpstreamFailed):
@@ -136,7 +186,7 @@ def _is_field(name: bytes, values: list[bytes]) -> bool:
     return is_token(name.decode("latin-1")) and not any(map(_CONTROLS.search, values))
 
 
-def _innermost(error: BaseException) -> BaseException:
+def innermost(error: BaseException) -> BaseException:
     """What an error of an agent wraps, perhaps more than once."""
     while reasons := getattr(error, "reasons", None):
         error = reasons[0].value

@@ -36,7 +36,7 @@ async def announced(reactor: Any, child: Child) -> list[str]:
     while len(urls) < 2:
         assert not child.ended.called, child.complaints()
         await deferLater(reactor, MOMENT)
-        urls = re.findall(r"Receiving at (\S+)", child.printed)
+        urls = re.findall(r"(?:Receiving at|Forwarding from) (\S+)", child.printed)
     return urls
 
 
