@@ -183,6 +183,19 @@ def test_what_guard_refuses_with() -> None:
     assert type(found) is http1.UnauthorizedResource
 
 
+@pytest.mark.parametrize("stock", [True, False])
+def test_an_answer_is_finished_by_a_method_of_its_state(stock: bool) -> None:
+    """``HTTP11ClientProtocol._finishResponse`` goes to ``_finishResponse_<state>``."""
+    prompt = http1.PromptHTTP1
+    client: Any = prompt.__base__() if stock else prompt()  # type: ignore[misc]
+    client._state = "CONNECTION_LOST"
+    if stock:
+        with pytest.raises(RuntimeError, match="finishResponse"):
+            client._finishResponse(b"")
+    else:
+        client._finishResponse(b"")
+
+
 class TestUnwrapped:
     """``proxyForInterface`` keeps what it wraps: ``originalAttribute``."""
 

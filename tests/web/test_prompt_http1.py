@@ -90,6 +90,43 @@ def test_an_early_answer_that_breaks_off(reason: Exception) -> None:
     assert exchange.live.closed
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("reason", [ConnectionDone(), ConnectionLost()])
+def test_an_early_answer_that_ends_with_the_connection(
+    reason: Exception, before: bool, version: bytes
+) -> None:
+    exchange = Exchange()
+    exchange.come(b"HTTP/" + version + b" 200 OK\r\n\r\nall ")
+    (response,) = exchange.results
+    told: list[Any] = []
+    if before:
+        BodyReader.from_response(response).read().addBoth(told.append)
+    exchange.come(b"of it")
+    exchange.lose(reason)
+    if not before:
+        BodyReader.from_response(response).read().addBoth(told.append)
+    assert told == [b"all of it"]
+    assert exchange.live.closed
+    # What the body itself does not tell.
+    lost = getattr(response, "lost", None)
+    assert lost is (reason if isinstance(reason, ConnectionLost) else None)
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+def test_it_ends_when_the_body_has_ended(breaks: bool) -> None:
+    exchange = Exchange()
+    exchange.come(b"HTTP/1.1 200 OK\r\n\r\nall of it")
+    told: list[Any] = []
+    BodyReader.from_response(exchange.results[0]).read().addBoth(told.append)
+    if breaks:
+        exchange.live.fail(ZeroDivisionError())
+    else:
+        exchange.live.finish()
+    exchange.lose(ConnectionDone())
+    assert told == [b"all of it"]
+
+
 def test_an_early_answer_and_a_body_that_breaks() -> None:
     exchange = Exchange()
     exchange.come(EARLY)

@@ -90,13 +90,45 @@ def test_a_host_of_no_charset() -> None:
     chain.close()
 
 
-@pytest.mark.parametrize("path", [b"/a\x7f", b"/?\x7f", b"http://relay.test/"])
+@pytest.mark.parametrize(
+    "path",
+    [b"/a\x7f", b"/?\x7f", b"http://relay.test/", b"/a#b", b"/a?b#c", b"/a#/../b"],
+)
 def test_a_path_that_is_none(path: bytes) -> None:
     chain = Chain(lambda request: b"", "http/1.1")
     said = asked(chain, get(path))
     assert b" 400 " in said
     assert b'"bad-path"' in said
     assert chain.upstream.requests == []
+    chain.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/..;/y",
+        b"/..;a=b/y",
+        b"/%2e%2e;/y",
+        b"/..%3b/y",
+        b"/.;/y",
+        b"/x/..;",
+        b"/a%2f..;/y",
+    ],
+)
+def test_dots_with_parameters_climb_as_well(path: bytes) -> None:
+    """Some servers cut parameters off before they look at the dots."""
+    chain = Chain(lambda request: b"", "http/1.1")
+    said = asked(chain, get(path))
+    assert b" 400 " in said
+    assert b'"bad-path"' in said
+    assert chain.upstream.requests == []
+    chain.close()
+
+
+@pytest.mark.parametrize("path", [b"/a;..", b"/a;b/...;/c", b"/a%23b", b"/a?..;"])
+def test_other_parameters_go_on(path: bytes) -> None:
+    chain = Chain(lambda request: request.uri, "http/1.1")
+    assert asked(chain, get(path)).endswith(path)
     chain.close()
 
 

@@ -7,12 +7,20 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionRefusedError,
+    DNSLookupError,
+)
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web._newclient import ParseError
+from twisted.web.client import ResponseFailed
 from twisted.web.http_headers import Headers
 
 from txmultipart import MisuseError, RawBody, UpstreamFailed, UpstreamTimeout
 from txmultipart.web.onward import State as OnwardState
-from txmultipart.web.sending import Sending, State
+from txmultipart.web.sending import Sending, State, Stopping
 
 SECONDS = 10.0
 
@@ -32,9 +40,13 @@ class Agent:
         self.cancelled = 0
         self.answer: Deferred[Any] = Deferred(self._cancel)
         self.raises: Exception | None = None
+        #: What it fails with when it is cancelled, if that is no CancelledError.
+        self.last_word: Exception | None = None
 
     def _cancel(self, _: object) -> None:
         self.cancelled += 1
+        if self.last_word is not None:
+            self.answer.errback(self.last_word)
 
     def request(self, *_: object) -> Deferred[Any]:
         if self.raises is not None:
@@ -66,7 +78,7 @@ class Case:
         if failure.check(MisuseError):
             self.misused = True
         else:
-            assert failure.check(UpstreamFailed, CancelledError)
+            assert failure.check(UpstreamFailed, CancelledError, Stopping)
         return failure.value
 
     def turn(self, state: OnwardState) -> None:
@@ -80,6 +92,10 @@ class Case:
     def failed(self) -> None:
         if not self.agent.answer.called:
             self.agent.answer.errback(ZeroDivisionError())
+
+    def cancel(self) -> None:
+        if self.asked is not None:
+            self.asked.cancel()
 
     def raised(self) -> None:
         self.agent.raises = ZeroDivisionError()
@@ -99,6 +115,8 @@ INPUTS: dict[str, Callable[[Case], None]] = {
     "upstream's turn": lambda case: case.turn(OnwardState.HELD),
     "sender's turn": lambda case: case.turn(OnwardState.SENDING),
     "time": lambda case: case.clock.advance(SECONDS),
+    "cancel": Case.cancel,
+    "give up": lambda case: case.sending.give_up(),
     "answered": Case.answered,
     "failed": Case.failed,
 }
@@ -108,8 +126,13 @@ REACH: dict[State, list[str]] = {
     State.UPSTREAMS: ["ask"],
     State.SENDERS: ["ask", "sender's turn"],
     State.LATE: ["ask", "time"],
+    State.GONE: ["ask", "cancel"],
+    State.GIVEN_UP: ["ask", "give up"],
     State.OVER: ["ask", "answered"],
 }
+
+#: Those in which the request to the upstream was cancelled.
+ABORTED = (State.LATE, State.GONE, State.GIVEN_UP)
 
 #: What is not here stays as it is.
 TABLE: dict[tuple[State, str], State] = {
@@ -117,6 +140,10 @@ TABLE: dict[tuple[State, str], State] = {
     (State.READY, "ask, which fails"): State.OVER,
     (State.UPSTREAMS, "sender's turn"): State.SENDERS,
     (State.UPSTREAMS, "time"): State.LATE,
+    (State.UPSTREAMS, "cancel"): State.GONE,
+    (State.UPSTREAMS, "give up"): State.GIVEN_UP,
+    (State.SENDERS, "cancel"): State.GONE,
+    (State.SENDERS, "give up"): State.GIVEN_UP,
     (State.UPSTREAMS, "answered"): State.OVER,
     (State.UPSTREAMS, "failed"): State.OVER,
     (State.SENDERS, "upstream's turn"): State.UPSTREAMS,
@@ -134,7 +161,8 @@ def test_every_state_with_every_input(state: State, given: str) -> None:
     INPUTS[given](case)
     assert case.sending.state is TABLE.get((state, given), state)
     assert case.misused is (given.startswith("ask") and state is not State.READY)
-    assert case.agent.cancelled == ((state, given) == (State.UPSTREAMS, "time"))
+    ended = case.sending.state is not state
+    assert case.agent.cancelled == (ended and case.sending.state in ABORTED)
     runs = case.sending.state is State.UPSTREAMS
     assert case.left == (SECONDS if runs else None)
 
@@ -171,10 +199,78 @@ def test_without_a_body_it_is_the_upstreams_turn() -> None:
     sending.stop()
 
 
-def test_cancelling_is_no_fault_of_the_upstream() -> None:
-    case = Case(State.UPSTREAMS)
+@pytest.mark.parametrize("state", [State.UPSTREAMS, State.SENDERS])
+@pytest.mark.parametrize(
+    "last_word", [None, DNSLookupError("while it was looked up"), UpstreamFailed("x")]
+)
+def test_cancelling_is_no_fault_of_the_upstream(
+    last_word: Exception | None, state: State
+) -> None:
+    case = Case(state)
+    case.agent.last_word = last_word
     assert case.asked is not None
     case.asked.cancel()
-    assert case.sending.state is State.OVER
+    assert case.sending.state is State.GONE
     assert case.left is None
     assert isinstance(case.asked.result, CancelledError)
+
+
+@pytest.mark.parametrize("last_word", [None, DNSLookupError("while it was looked up")])
+def test_giving_up_is_told_as_such(last_word: Exception | None) -> None:
+    case = Case(State.UPSTREAMS)
+    case.agent.last_word = last_word
+    assert case.asked is not None
+    case.sending.give_up()
+    assert isinstance(case.asked.result, Stopping)
+    assert case.asked.result.http_status == 503
+
+
+class Stubborn:
+    """An agent whose requests end some time after they were cancelled."""
+
+    def __init__(self) -> None:
+        self.later: Deferred[Any] = Deferred()
+
+    def request(self, *_: object) -> Deferred[Any]:
+        asked: Deferred[Any] = Deferred()
+        return asked.addErrback(lambda _: self.later)
+
+
+@pytest.mark.parametrize("result", [Failure(ZeroDivisionError()), "an answer"])
+def test_what_comes_when_nobody_waits_is_dropped(
+    result: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[object] = []
+    closing = type("Closing", (), {"close": lambda self: closed.append(self)})
+    monkeypatch.setattr(
+        "txmultipart.web.sending.BodyReader.from_response", lambda _: closing()
+    )
+    agent: Any = Stubborn()
+    sending = Sending(Clock(), SECONDS, None)
+    asking = sending.ask(agent, b"GET", b"http://a/", Headers())
+    asked: Deferred[Any] = Deferred.fromCoroutine(asking)
+    outcome: list[Any] = []
+    asked.addErrback(outcome.append)
+    asked.cancel()
+    (failure,) = outcome
+    assert failure.check(CancelledError)
+    agent.later.callback(result)
+    assert len(closed) == (result == "an answer")
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (ValueError("two lengths"), "what it answered is no HTTP"),
+        (ParseError("wrong number of parts", b"SSH"), "what it answered is no HTTP"),
+        (ConnectionDone(), "it closed the connection before its answer was whole"),
+        (ConnectionRefusedError(), "Connection was refused by other side"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+    ],
+)
+async def test_reasons(cause: Exception, reason: str) -> None:
+    case = Case(State.UPSTREAMS)
+    case.agent.answer.errback(ResponseFailed([Failure(cause)]))
+    assert case.asked is not None
+    failed: Any = case.asked.result
+    assert failed.message == f"the upstream failed: {reason}"

@@ -45,14 +45,14 @@ from txmultipart.web import http1
 from txmultipart.web.ciphers import weak_cipher
 from txmultipart.web.connections import Connections
 from txmultipart.web.exact import ExactAnswers
-from txmultipart.web.heads import PromptHeads
+from txmultipart.web.taken import TakenAnswers
 
 #: How TLS begins: a record with a handshake in it (RFC 8446 section 5.1).
 _TLS = b"\x16"
 _NO_TLS = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class HTTP1Channel(PromptHeads, ExactAnswers):
+class HTTP1Channel(TakenAnswers, ExactAnswers):
     """Who speaks HTTP/1.1 here."""
 
 

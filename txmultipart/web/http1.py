@@ -231,6 +231,9 @@ class PromptHTTP1(HTTP11ClientProtocol):
         if self._answered:
             self._disconnectParser(reason)
 
+    def _finishResponse_CONNECTION_LOST(self, rest: bytes) -> None:
+        """An answer that ends with the connection, while the body was being sent."""
+
 
 def _with_connection(response: Any, parser: Any) -> Any:
     """``response``, with its Connection fields as well, which a stock one keeps apart."""

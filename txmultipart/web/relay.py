@@ -14,6 +14,7 @@
     answer                                  or the stream reset
     the sender goes away                    -                       its request is aborted
     the sender sends what it may not        400, 413, …             its request is aborted
+    the relay gives up                      503                     its request is aborted
     a request comes round again             508                     -
     a request is none to be sent on         400, 501                -
 
@@ -107,6 +108,7 @@ class Relay(Resource):
         self._pool = HTTP2ConnectionPool(reactor) if agent is None else None
         self._agent = agent or pooled_agent(reactor, self._pool)
         self._change = change
+        self._sendings: set[Sending] = set()
         #: What we are called in Via fields: no other one is called like it.
         self._name = f"txmultipart-{token_hex(4)}"
 
@@ -120,6 +122,14 @@ class Relay(Resource):
         if self._pool is None:
             return succeed(None)
         return self._pool.closeCachedConnections()
+
+    def give_up(self) -> None:
+        """Answer 503 to all who wait for an answer of an upstream.
+
+        An answer that has begun goes on. What comes afterwards is sent on as ever.
+        """
+        for sending in list(self._sendings):
+            sending.give_up()
 
     def upstream(self, request: Any) -> str:
         """The URL under which what ``request`` asks for is to be found: ``url``.
@@ -167,7 +177,11 @@ class Relay(Resource):
         if isinstance(body, RelayedParts):
             relay_fields.set_content_type(headers, body.content_type)
         sending = Sending(self._reactor, self.answer_time, body)
-        response = await sending.ask(self._agent, request.method, url, headers)
+        self._sendings.add(sending)
+        try:
+            response = await sending.ask(self._agent, request.method, url, headers)
+        finally:
+            self._sendings.discard(sending)
         if not is_gone(request):
             await self._answer(request, response, sending)
             sending.stop()

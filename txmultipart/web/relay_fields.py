@@ -159,8 +159,9 @@ def target(base: bytes, request: Any) -> bytes:
     """
     path, mark, query = request.uri.partition(b"?")
     segments = path.split(b"/")
-    visible = _VISIBLE.fullmatch(request.uri)
-    if not visible or segments[0] or any(_climbs(segment) for segment in segments):
+    # RFC 9112 section 3.2: it has no fragment, but some would cut one off.
+    good = _VISIBLE.fullmatch(request.uri) and b"#" not in request.uri
+    if not good or segments[0] or any(_climbs(segment) for segment in segments):
         raise MalformedMultipart("this is not a path to be sent on", code="bad-path")
     rest = b"/".join(segments[len(request.prepath) + 1 :])
     found = base.rstrip(b"/") + b"/" + rest if rest else base
@@ -171,5 +172,6 @@ def target(base: bytes, request: Any) -> bytes:
 
 def _climbs(segment: bytes) -> bool:
     # Some servers decode before they look at the dots, and take a backslash for a slash.
+    # Some cut parameters off first (RFC 3986 section 3.3).
     words = unquote_to_bytes(segment).replace(b"\\", b"/").split(b"/")
-    return any(word in (b".", b"..") for word in words)
+    return any(word.partition(b";")[0] in (b".", b"..") for word in words)

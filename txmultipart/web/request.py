@@ -41,6 +41,7 @@ from zope.interface import provider
 
 from txmultipart.body.delivery import BodyReader
 from txmultipart.body.producer import BodyProducer
+from txmultipart.body.stream import take_kept
 from txmultipart.errors import BodyDropped, ContentNotHere, UploadAborted
 from txmultipart.interfaces import IStreamingResource
 from txmultipart.web import http1
@@ -93,7 +94,8 @@ class StreamingRequest(Trailing):
 
     #: On HTTP/1.1, bytes a second that the body has to come at in the long run, as
     #: long as we do not hold it back; less is borne for the time in which a connection
-    #: may be idle. For HTTP/2 see ``HTTP2Options``.
+    #: may be idle. An answer has to be taken so on a ``StreamingSite``, while there is
+    #: something of it to take: see ``TakenAnswers``. For HTTP/2 see ``HTTP2Options``.
     least_rate = 500
 
     #: Whether the peer went away before its whole body had come.
@@ -241,7 +243,7 @@ class StreamingRequest(Trailing):
         assert body is not None
         self.mode = Mode.SPOOLING
         super().gotLength(body.length)
-        for data in body.take_kept():
+        for data in take_kept(body):
             super().handleContentChunk(data)
         self._flow.resumeProducing()
         if self._body_ended:
