@@ -16,6 +16,7 @@ from tests.body.doubles import Outcome, Upstream, cut, error_of, untimed, value_
 from txmultipart.body import incoming as incoming_module
 from txmultipart.body.incoming import Incoming
 from txmultipart.body.pieces import Pieces
+from txmultipart.body.stream import take_kept
 from txmultipart.errors import LimitExceeded, MisuseError
 from txmultipart.limits import Limits
 
@@ -190,7 +191,7 @@ def test_lines_of_one_chunk_are_cut_at_once() -> None:
     """So that many short ones do not copy what is left of it over and over."""
     body = incoming(b"a\n" * 3 + b"b", b"c\n")
     assert value_of(body.readline()) == b"a\n"
-    assert body.take_kept() == [b"a\n", b"a\n", b"b", b"c\n"]
+    assert take_kept(body) == [b"a\n", b"a\n", b"b", b"c\n"]
 
 
 def test_a_line_may_come_byte_by_byte() -> None:

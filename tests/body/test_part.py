@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
 
 from tests.body.doubles import error_of, next_of, value_of
+from txmultipart.body.delivery import BodyReader
 from txmultipart.body.part import BodyPart
 from txmultipart.body.reader import MultipartReader
 from txmultipart.body.sinks import MemorySink
@@ -18,6 +20,7 @@ from txmultipart.errors import (
     MisuseError,
     NotMultipart,
 )
+from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
 from txmultipart.sansio.profiles import FORM_DATA
 
@@ -294,3 +297,46 @@ def test_what_a_part_says_of_itself() -> None:
     reader.write(f"--b\r\n{headers}\r\n{kind}\r\n\r\nsecret\r\n--b--".encode())
     shown = repr(next_of(reader))
     assert shown == "<BodyPart name='a' filename='b.txt' text/plain, idle>"
+
+
+# What is to be seen of it --------------------------------------------------------------
+
+#: What a user finds on a part, besides what its consumers and producers call.
+PUBLIC = {
+    "headers",
+    "name",
+    "filename",
+    "safe_filename",
+    "content_type",
+    "charset",
+    "content_id",
+    "content_range",
+    "is_multipart",
+    "limits",
+    "state",
+    "taken",
+    "read",
+    "text",
+    "json",
+    "form",
+    "decode",
+    "read_chunk",
+    "readline",
+    "write_to",
+    "save",
+    "discard",
+    "deliverBody",
+    "parts",
+}
+SEAMS = {name for seam in (ISink, IPushProducer) for name in seam.names(all=True)}
+
+
+def test_nothing_else_is_public() -> None:
+    names = {name for name in dir(part()) if not name.startswith("_")}
+    assert names == PUBLIC | SEAMS
+
+
+def test_nothing_else_is_public_of_a_body() -> None:
+    names = {name for name in dir(BodyReader()) if not name.startswith("_")}
+    own = {"length", "received", "progress", "close", "from_response"}
+    assert names - SEAMS - PUBLIC == own

@@ -115,7 +115,7 @@ def test_next_part_in_a_part_skips_the_rest_of_it() -> None:
     rig = Rig(OPEN)
     rig.ask()
     assert rig.reader.state is SKIPPED
-    assert rig.part.skipped
+    assert rig.part._skipped
     assert not rig.asked[0].fired
 
 
@@ -241,7 +241,7 @@ class Player(Rig):
         self.play("end")
         for part in self.parts:
             part.resumeProducing()
-            if part is self.parts[-1] and not part.skipped:
+            if part is self.parts[-1] and not part._skipped:
                 self.outcomes.append(Outcome(part.discard()))
 
 

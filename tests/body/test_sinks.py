@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,7 @@ from tests.body.doubles import (
 from tests.guard import LoggedErrors
 from txmultipart.body.callable_sink import CallableSink
 from txmultipart.body.coded_sink import CodedSink
+from txmultipart.body.delivery import BodyReader
 from txmultipart.body.file_sink import FileSink
 from txmultipart.body.protocol_sink import ProtocolSink
 from txmultipart.body.sinks import (
@@ -418,3 +419,68 @@ def test_what_is_dropped_is_counted_by_both_names() -> None:
     sink = DiscardSink()
     sink.write(b"abc")
     assert sink.size == sink.count == 3
+
+
+# What is written ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["MemorySink", "FileSink", "TeeSink", "CodedSink"])
+@pytest.mark.parametrize("view", [bytearray, memoryview])
+async def test_what_is_kept_is_a_copy(kind: str, view: Any, tmp_path: Path) -> None:
+    sink, got = text_sink(kind, tmp_path)
+    sink.registerProducer(Upstream(), True)
+    if kind == "CodedSink":
+        sink.pauseProducing()
+    for piece in (b"some", b"more"):
+        held = bytearray(piece)
+        sink.write(held if view is bytearray else view(held))
+        held[:] = b"else"
+    if kind == "CodedSink":
+        sink.resumeProducing()
+    sink.unregisterProducer()
+    await sink.finish()
+    assert got() == b"somemore"
+
+
+def test_what_waits_for_a_function_is_a_copy() -> None:
+    busy, got = Deferred[None](), list[bytes]()
+
+    def take(data: bytes) -> Deferred[None]:
+        got.append(data)
+        return busy
+
+    sink = CallableSink(take)
+    sink.registerProducer(Upstream(), True)
+    for piece in (b"some", b"more"):
+        held: Any = bytearray(piece)
+        sink.write(held)
+        held[:] = b"else"
+    busy.callback(None)
+    assert got == [b"some", b"more"]
+
+
+def test_what_waits_for_a_reader_is_a_copy() -> None:
+    body, held = BodyReader(), memoryview(b"somemore").cast("I")
+    body.write(cast(Any, held))
+    assert body.received == 8
+    assert value_of(body.read_chunk()) == b"somemore"
+
+
+@pytest.mark.parametrize("data", ["text", [1]])
+@pytest.mark.parametrize("kind", PULLED)
+def test_what_holds_no_bytes_is_refused_at_the_call(
+    kind: str, data: Any, tmp_path: Path
+) -> None:
+    sink = text_sink(kind, tmp_path)[0]
+    sink.registerProducer(Upstream(), True)
+    with pytest.raises(MisuseError, match=f"bytes, not {type(data).__name__}"):
+        sink.write(data)
+    sink.fail(Failure(OSError()))
+    sink.unregisterProducer()
+
+
+def test_a_body_is_bytes() -> None:
+    body = BodyReader()
+    with pytest.raises(MisuseError, match="a body is bytes, not str"):
+        body.write(cast(Any, "text"))
+    assert body.received == 0

@@ -28,7 +28,7 @@ from tests.body.doubles import (
 from txmultipart.body.file_sink import FileSink
 from txmultipart.body.incoming import Incoming
 from txmultipart.body.sinks import HashSink, MemorySink, TeeSink
-from txmultipart.body.stream import ByteStream, State
+from txmultipart.body.stream import ByteStream, State, take_kept
 from txmultipart.errors import MisuseError, UploadAborted
 from txmultipart.interfaces import ISink
 
@@ -112,7 +112,7 @@ def nothing(rig: Rig) -> None:
 
 def kept(rig: Rig) -> None:
     nothing(rig)
-    assert rig.stream.take_kept() == [b"data"]
+    assert take_kept(rig.stream) == [b"data"]
 
 
 def noted(rig: Rig) -> None:
@@ -296,7 +296,7 @@ def test_bytes_in_spite_of_a_pause_are_kept_and_the_pause_is_repeated() -> None:
     rig.write()
     rig.write()
     assert rig.upstream.calls == ["pause", "pause"]
-    assert rig.stream.take_kept() == [b"data", b"data"]
+    assert take_kept(rig.stream) == [b"data", b"data"]
     assert rig.stream.taken == 8
 
 
@@ -435,7 +435,7 @@ def test_the_end_waits_until_a_paused_consumer_goes_on() -> None:
 def test_write_to_counts_what_it_wrote_and_no_more() -> None:
     stream, consumer = ByteStream(), Downstream()
     stream.write(b"taken before")
-    stream.take_kept()
+    take_kept(stream)
     written = Outcome(stream.write_to(consumer))
     stream.write(b"abc")
     stream.unregisterProducer()
@@ -938,5 +938,5 @@ def test_no_byte_is_lost_or_told_twice(names: list[str]) -> None:
             actions[name]()
     stream.stopProducing()
     if stream.state is IDLE:
-        feeder.got += stream.take_kept()
+        feeder.got += take_kept(stream)
     assert b"".join(feeder.got) == b"".join(sent)

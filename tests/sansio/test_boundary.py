@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,12 @@ from hypothesis import strategies as st
 
 from txmultipart.errors import LimitExceeded, MisuseError, NotMultipart
 from txmultipart.limits import Limits
-from txmultipart.sansio import make_boundary, parse_content_type
+from txmultipart.sansio import (
+    MultipartParser,
+    MultipartSerializer,
+    make_boundary,
+    parse_content_type,
+)
 from txmultipart.sansio.boundary import (
     boundary_parameter,
     declared_boundary,
@@ -85,6 +92,21 @@ def test_a_caller_may_not_give(value: str) -> None:
     with pytest.raises(MisuseError) as caught:
         validated_boundary(value)
     assert caught.value.code == "bad-boundary"
+
+
+@pytest.mark.parametrize("value", [0, 5, ["B"], ()], ids=repr)
+@pytest.mark.parametrize("take", [MultipartSerializer, MultipartParser])
+def test_it_is_text_or_bytes(take: Callable[[Any], object], value: Any) -> None:
+    with pytest.raises(MisuseError) as caught:
+        take(value)
+    kind = type(value).__name__
+    assert str(caught.value) == f"a boundary is str or bytes, not {kind}"
+
+
+@pytest.mark.parametrize("kind", [str, str.encode, lambda v: bytearray(v.encode())])
+def test_of_any_kind(kind: Callable[[str], Any]) -> None:
+    assert declared_boundary(kind("B"), Limits()) == b"B"
+    assert validated_boundary(kind("B")) == "B"
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,29 @@ def test_nothing_can_be_fed_after_the_end() -> None:
         coder.finish()
 
 
+@pytest.mark.parametrize("data", ["text", "", [45], 3, None])
+def test_what_is_fed_holds_bytes(data: Any) -> None:
+    coder = transfer_encoder("base64")
+    with pytest.raises(MisuseError) as caught:
+        coder.feed(data)
+    kind = type(data).__name__
+    assert str(caught.value) == f"a coder takes bytes, not {kind}"
+    assert list(coder.feed(b"abc")) + list(coder.finish()) == [b"YWJj"]
+
+
+@pytest.mark.parametrize("name", ["binary", "base64", "quoted-printable"])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_what_is_fed_is_copied(kind: Callable[[Any], Any], name: str) -> None:
+    encoder, decoder = transfer_encoder(name), transfer_decoder(name)
+    given = bytearray(b"content")
+    pieces = encoder.feed(kind(given))
+    given[:] = b"another"
+    encoded = [*pieces, *encoder.finish()]
+    assert {type(piece) for piece in encoded} == {bytes}
+    decoded = [*decoder.feed(kind(bytearray().join(encoded))), *decoder.finish()]
+    assert b"".join(decoded) == b"content"
+
+
 def test_an_error_is_raised_again() -> None:
     coder = transfer_decoder("base64")
     error = error_of(coder, b"!")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import copy, deepcopy
+
 import pytest
 
 from txmultipart.sansio import (
@@ -35,3 +38,19 @@ def test_events_that_say_the_same_are_equal() -> None:
     assert PartBegin(PartHeaders({"A": "b"})) == PartBegin(PartHeaders({"A": "b"}))
     events: list[Event] = [PartEnd(), EndOfMultipart()]
     assert events == [PartEnd(), EndOfMultipart()] != events[::-1]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        PartBegin(PartHeaders({"A": "b"})),
+        PartData(b"a"),
+        PartEnd(),
+        EndOfMultipart(),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_copies_say_the_same(event: Event) -> None:
+    for copied in (copy(event), deepcopy(event), pickle.loads(pickle.dumps(event))):
+        assert type(copied) is type(event)
+        assert copied == event

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from copy import copy, deepcopy
 from typing import Any
 
 import pytest
@@ -366,3 +369,63 @@ def test_they_do_not_change() -> None:
     with pytest.raises(AttributeError):
         del headers.raw
     assert headers.get("A") == "1"
+
+
+# Copied ---------------------------------------------------------------------------
+
+
+def folded(profile: Profile) -> PartHeaders:
+    return parse(
+        DISPOSITION + b"; filename=a\r\nContent-Type: text/plain;\r\n a", profile
+    )
+
+
+MADE: dict[str, Callable[[], PartHeaders]] = {
+    "nothing": PartHeaders,
+    "written": lambda: PartHeaders({"Content-Disposition": "form-data; name=a"}),
+    "usual": lambda: parse(DISPOSITION + b'; filename="b.txt"', FORM_DATA),
+    "of a form": lambda: parse(DISPOSITION + b"\r\nX-Mood: fine", FORM_DATA),
+    "of mail": lambda: folded(MIME),
+    "of a camera": lambda: folded(REPLACE),
+}
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy,
+    "deepcopy": deepcopy,
+    "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
+    "old pickle": lambda thing: pickle.loads(pickle.dumps(thing, protocol=0)),
+}
+each_copy = pytest.mark.parametrize("how", COPIES.values(), ids=COPIES.keys())
+SAID = (
+    "raw profile anomalies disposition name filename safe_filename content_type charset"
+)
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+@pytest.mark.parametrize("name", MADE)
+@each_copy
+def test_copies_say_the_same(
+    how: Callable[[Any], Any], name: str, looked_at: bool
+) -> None:
+    headers = MADE[name]()
+    said = {word: getattr(headers, word) for word in SAID.split()}
+    copied = how(headers if looked_at else MADE[name]())
+    assert copied == headers
+    assert hash(copied) == hash(headers)
+    assert {word: getattr(copied, word) for word in SAID.split()} == said
+
+
+@pytest.mark.parametrize("how", [copy, deepcopy])
+def test_what_does_not_change_need_not_be_there_twice(
+    how: Callable[[Any], Any],
+) -> None:
+    headers = PartHeaders({"A": "b"})
+    assert how(headers) is headers
+
+
+class OwnHeaders(PartHeaders):
+    """Of somebody else's making."""
+
+
+@each_copy
+def test_those_of_a_class_of_ones_own_stay_of_it(how: Callable[[Any], Any]) -> None:
+    assert type(how(OwnHeaders({"A": "b"}))) is OwnHeaders

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tracemalloc
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ from txmultipart.sansio import (
     PartEnd,
     Profile,
 )
+from txmultipart.sansio.delimiter import MAX_PADDING
 from txmultipart.sansio.machine import MAX_ANOMALIES, State
 
 HEAD = b"--B\r\n" + FIELD + b"\r\n\r\n"
@@ -449,10 +451,117 @@ def test_nothing_comes_after_the_end() -> None:
         assert caught.value.code == "after-eof"
 
 
+class OwnBytes(bytes):
+    """Of somebody else's making."""
+
+
+#: What holds the bytes it is made of.
+KINDS: dict[str, Callable[[bytes], Any]] = {
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "with gaps": lambda data: memoryview(bytes(i for b in data for i in (b, 0)))[::2],
+    "array": lambda data: array("B", data),
+    "own": OwnBytes,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("size", [1, 7, 50, len(PLAIN)])
+def test_what_holds_bytes_is_as_good(kind: Callable[[bytes], Any], size: int) -> None:
+    parser, data = MultipartParser("B"), []
+    for start in range(0, len(PLAIN), size):
+        for event in parser.receive_data(kind(PLAIN[start : start + size])):
+            data += [event.data] if isinstance(event, PartData) else []
+    assert parser.receive_eof() == []
+    assert {type(piece) for piece in data} == {bytes}
+    assert b"".join(data) == b"".join(whole(PLAIN, b"B").contents)
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 200])
+def test_what_is_given_may_change_afterwards(size: int) -> None:
+    parser, data = MultipartParser("B"), b""
+    body = HEAD + b"content" * 30 + b"\r\n--B--"
+    for start in range(0, len(body), size):
+        given = bytearray(body[start : start + size])
+        events = parser.receive_data(given)
+        given[:] = bytes(len(given))
+        data += b"".join(event.data for event in events if isinstance(event, PartData))
+    assert data == b"content" * 30
+    assert parser.receive_eof() == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["text", "", [45, 45], [], 3, None, range(3)],
+    ids=lambda data: type(data).__name__,
+)
+@pytest.mark.parametrize("before", [b"", HEAD, HEAD + b"content"])
+def test_what_holds_no_bytes_is_refused_at_the_call(before: bytes, data: Any) -> None:
+    parser = MultipartParser("B")
+    parser.receive_data(before)
+    with pytest.raises(MisuseError) as caught:
+        parser.receive_data(data)
+    kind = type(data).__name__
+    assert str(caught.value) == f"receive_data takes bytes, not {kind}"
+    assert caught.value.code == "not-bytes"
+    # The parser is as it was.
+    assert parser.received == len(before)
+    parser.receive_data((HEAD + b"content\r\n--B--")[len(before) :])
+    assert parser.receive_eof() == []
+
+
 def test_a_boundary_that_is_read_off_the_body_has_to_be_usable() -> None:
     problem = run([b"\r\n--\xff\xfe\r\n"], b"", REPLACE).problem
     assert problem is not None
     assert (problem.kind, problem.code) == ("MalformedMultipart", "bad-boundary")
+    assert problem.offset == 2
+
+
+#: What is declared, and the first line, where a boundary may have ten bytes.
+LONGEST: dict[str, tuple[bytes, bytes]] = {
+    "not declared": (b"", b"--" + b"x" * 10),
+    "declared": (b"x" * 10, b"--" + b"x" * 10),
+    "with the dashes of the line": (b"--" + b"x" * 8, b"--" + b"x" * 8),
+    "with dashes of its own": (b"--" + b"x" * 8, b"----" + b"x" * 8),
+}
+
+
+@pytest.mark.parametrize("padding", [0, 1, MAX_PADDING - 1, MAX_PADDING])
+@pytest.mark.parametrize("newline", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("name", LONGEST)
+def test_the_longest_boundary_of_a_camera(
+    name: str, newline: bytes, padding: int
+) -> None:
+    declared, line = LONGEST[name]
+    limits = Limits(max_boundary_length=10)
+    body = newline.join([line + b" " * padding, b"A: b", b"", b"one", line + b"--"])
+    for chunks in ([body], bytewise(body)):
+        result = run(chunks, declared, REPLACE, limits)
+        assert result.problem is None
+        assert result.contents == [b"one"]
+
+
+@pytest.mark.parametrize("extra", [1, 2, 3, MAX_PADDING])
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"text\r\n"])
+def test_a_boundary_that_is_read_off_the_body_has_a_bound(
+    before: bytes, extra: int
+) -> None:
+    limits = Limits(max_boundary_length=10)
+    body = before + b"--" + b"x" * (10 + extra) + b"\r\nA: b\r\n\r\n"
+    for chunks in ([body], bytewise(body)):
+        problem = run(chunks, b"", REPLACE, limits).problem
+        assert problem is not None
+        assert (problem.kind, problem.limit) == ("LimitExceeded", "max_boundary_length")
+        assert problem.offset == len(before)
+
+
+@pytest.mark.parametrize("dashes", [b"", b"--"])
+def test_a_boundary_that_was_declared_has_the_same_bound(dashes: bytes) -> None:
+    limits = Limits(max_boundary_length=10)
+    declared = dashes + b"x" * (10 - len(dashes))
+    MultipartParser(declared, profile=REPLACE, limits=limits)
+    with pytest.raises(LimitExceeded, match="max_boundary_length is 10"):
+        MultipartParser(declared + b"x", profile=REPLACE, limits=limits)
 
 
 def test_a_nested_parser_spends_what_the_outer_one_may() -> None:

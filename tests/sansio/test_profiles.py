@@ -7,6 +7,9 @@ with its code and offset.
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -334,3 +337,27 @@ def test_an_endless_body_needs_the_rules_that_belong_to_it() -> None:
         broken: dict[str, Any] = {rule: False}
         with pytest.raises(ValueError, match="endless"):
             replace(REPLACE, **broken)
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy,
+    "deepcopy": deepcopy,
+    "pickle": lambda thing: pickle.loads(pickle.dumps(thing)),
+    "old pickle": lambda thing: pickle.loads(pickle.dumps(thing, protocol=0)),
+}
+each_copy = pytest.mark.parametrize("how", COPIES.values(), ids=COPIES.keys())
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+@each_copy
+def test_there_is_one_of_each(how: Callable[[Any], Any], profile: Profile) -> None:
+    assert how(profile) is profile
+
+
+@each_copy
+def test_one_of_ones_own_can_be_copied(how: Callable[[Any], Any]) -> None:
+    own = replace(MIME, name="own", bare_lf=False)
+    copied = how(own)
+    assert isinstance(copied, Profile)
+    assert copied is not own
+    assert repr(copied) == repr(own)

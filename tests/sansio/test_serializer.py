@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -115,6 +116,25 @@ def test_after_a_misuse_what_comes_next_still_may() -> None:
     with pytest.raises(MisuseError):
         serializer.send(END)
     assert serializer.send(LAST) == b"--B--\r\n"
+
+
+@pytest.mark.parametrize("data", ["text", [45], 3, None])
+def test_content_is_bytes(data: Any) -> None:
+    serializer = MultipartSerializer("B")
+    serializer.send(BEGIN)
+    with pytest.raises(MisuseError) as caught:
+        serializer.send(PartData(data))
+    kind = type(data).__name__
+    assert str(caught.value) == f"PartData has bytes, not {kind}"
+    assert serializer.send(PartData(b"x")) == b"x"
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_content_that_could_change_is_copied(kind: Callable[[bytes], Any]) -> None:
+    serializer = MultipartSerializer("B")
+    serializer.send(BEGIN)
+    sent = serializer.send(PartData(kind(b"x")))
+    assert (type(sent), sent) == (bytes, b"x")
 
 
 # There and back -------------------------------------------------------------------

@@ -15,6 +15,7 @@ from twisted.internet.defer import (
 from twisted.python.failure import Failure
 
 from txmultipart.body.sinks import Sink
+from txmultipart.sansio.octets import octets
 
 
 class CallableSink(Sink):
@@ -36,6 +37,8 @@ class CallableSink(Sink):
 
     def write(self, data: bytes) -> None:
         """Call the function, after the calls for what came before."""
+        if type(data) is not bytes:
+            data = octets(data, "a sink takes bytes")
         if self._reason is None:
             self._queue.append(data)
             self._go_on()

@@ -40,6 +40,7 @@ from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
 from txmultipart.sansio.codings import Coder, content_decoder, transfer_decoder
 from txmultipart.sansio.headers import PartHeaders
+from txmultipart.sansio.octets import octets
 
 
 def decoders(
@@ -105,6 +106,8 @@ class CodedSink(Sink):
 
     def write(self, data: bytes) -> None:
         """Some bytes to be coded."""
+        if type(data) is not bytes:
+            data = octets(data, "a sink takes bytes")
         if self.state in _ACTIVE:
             self._input.append(data)
             self._make()

@@ -6,12 +6,13 @@ under way, and who takes the body slowly holds back who makes the parts.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import UNKNOWN_LENGTH
 
+from txmultipart.body.nested import check_nesting, enclose
 from txmultipart.body.parts_source import PartsSource, naming
 from txmultipart.body.payload import Payload
 from txmultipart.body.payloads import payload_of
@@ -73,13 +74,21 @@ class ComingParts(MultipartWriter):
         if self._taken:
             message = "coming parts can be sent only once, and they were"
             raise PayloadError(message, code="consumed")
+        check_nesting(self.parts, self._depth)
         self._begin()
         self._taken = True
         serializer: Any = self._serializer()
         if self._prompt:
             serializer = _Prompt(serializer)
-        self._source_in_use = _ComingSource(self.parts, self._coming, serializer)
+        self._source_in_use = _ComingSource(
+            self.parts, self._coming, serializer, self._made
+        )
         return self._source_in_use
+
+    def _made(self, obj: object) -> Payload:
+        payload = payload_of(obj)
+        enclose(payload, self)
+        return payload
 
 
 class _Prompt:
@@ -107,10 +116,15 @@ class _ComingSource(PartsSource):
     """The parts that are there already, and then those that come."""
 
     def __init__(
-        self, first: list[Payload], coming: AsyncIterable[Any], serializer: Any
+        self,
+        first: list[Payload],
+        coming: AsyncIterable[Any],
+        serializer: Any,
+        make: Callable[[object], Payload],
     ) -> None:
         super().__init__(first, serializer)
         self._coming: AsyncIterator[Any] = aiter(coming)
+        self._make = make
         self._left = self._count = len(first)
         self._finding: Deferred[Any] | None = None
 
@@ -125,7 +139,7 @@ class _ComingSource(PartsSource):
         async for obj in self._coming:
             self._finding, self._count = None, self._count + 1
             with naming(self._count):
-                return self._begin(self._count, payload_of(obj))
+                return self._begin(self._count, self._make(obj))
         self._finding = None
         end: Any = super()._begin_next()
         return bytes(end)

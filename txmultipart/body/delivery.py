@@ -26,6 +26,7 @@ from txmultipart.body.stream import State
 from txmultipart.errors import MisuseError, UploadAborted
 from txmultipart.interfaces import ISink
 from txmultipart.limits import Limits
+from txmultipart.sansio.octets import octets
 
 _BLOCK = 1 << 16
 _DEFAULT_LIMITS = Limits()
@@ -42,8 +43,8 @@ class BodyReader(Closing, Incoming):
     block, gives up what is left.
     """
 
-    kind = "body"
-    read_limit = "max_memory"
+    _kind = "body"
+    _read_limit = "max_memory"
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class BodyReader(Closing, Incoming):
         return body
 
     def write(self, data: bytes) -> None:
-        """The next bytes have come."""
+        """The next bytes have come. Raises ``MisuseError`` for what holds none."""
+        if type(data) is not bytes:
+            data = octets(data, "a body is bytes")
         self.received += len(data)
         self._tell_progress()
         if not self._ended:

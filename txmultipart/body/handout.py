@@ -70,15 +70,15 @@ class _PartProducer:
 
     def pauseProducing(self) -> None:
         """The part's reader wants no more for now."""
-        self._handout.want_bytes(False)
+        self._handout._want_bytes(False)
 
     def resumeProducing(self) -> None:
         """The part's reader wants bytes."""
-        self._handout.want_bytes(True)
+        self._handout._want_bytes(True)
 
     def stopProducing(self) -> None:
         """The part is wanted no more; the next one may be."""
-        self._handout.want_bytes(False)
+        self._handout._want_bytes(False)
 
 
 class Handout(Closing, Intake):
@@ -132,14 +132,14 @@ class Handout(Closing, Intake):
     def _skip(self) -> None:
         part = self._leave_part(State.SKIPPED)
         assert part is not None
-        part.skip()
+        part._skip()
 
     def _cancel_wait(self, waiting: Deferred[BodyPart | None]) -> None:
         if self._waiting is waiting:
             self._waiting = None
             self._adjust()
 
-    def want_bytes(self, wanted: bool) -> None:
+    def _want_bytes(self, wanted: bool) -> None:
         """Whoever reads the current part wants bytes of it, or none for now."""
         self._part_wants = wanted
         if wanted:
@@ -224,7 +224,7 @@ class Handout(Closing, Intake):
         except Exception:  # a class of the user's: what waits must be told
             self._break(Failure())
             return
-        part.default_charset = self._charset.charset
+        part._default_charset = self._charset.charset
         self._part, self.state, self._room = part, State.OPEN, limits.max_part_size
         part.registerProducer(_PartProducer(self), True)
         self._answer(part)

@@ -23,11 +23,11 @@ _DEFAULT_LIMITS = Limits()
 class Incoming(ByteStream):
     """Bytes from a peer: read at once, line by line, into a file, or not at all.
 
-    What ``read`` and ``readline`` may hold is bounded by the field of
-    ``Limits`` that ``read_limit`` names.
+    What ``read`` and ``readline`` may hold is bounded by one field of ``limits``.
     """
 
-    read_limit = "max_field_size"
+    #: Its name.
+    _read_limit = "max_field_size"
 
     def __init__(self, limits: Limits = _DEFAULT_LIMITS) -> None:
         super().__init__()
@@ -35,12 +35,12 @@ class Incoming(ByteStream):
 
     @property
     def _bound(self) -> int:
-        bound: int = getattr(self.limits, self.read_limit)
+        bound: int = getattr(self.limits, self._read_limit)
         return bound
 
     def read(self) -> Deferred[bytes]:
         """All that is left. Fails with ``LimitExceeded`` if that is too much."""
-        sink = MemorySink(self._bound, limit=self.read_limit)
+        sink = MemorySink(self._bound, limit=self._read_limit)
         done: Deferred[Any] = self.write_to(sink)
         return done.addCallback(lambda _: sink.getvalue())
 
@@ -61,7 +61,9 @@ class Incoming(ByteStream):
                 whole = piece.endswith(b"\n")
                 line.append(piece)
                 if line.size > self._bound:
-                    raise LimitExceeded(self.read_limit, self._bound, offset=self.taken)
+                    raise LimitExceeded(
+                        self._read_limit, self._bound, offset=self.taken
+                    )
         except BaseException:
             self._give_back(line.joined())
             raise

@@ -89,10 +89,12 @@ class LiveWriter(ComingParts):
 
     def give_up(self) -> None:
         """Tell the parts that wait that their turn does not come any more."""
-        super().give_up()
-        for payload in self._queue.parts.pending:
-            if payload is not None:
-                payload.give_up()
+        for payload in self._inside():
+            payload.give_up()
+
+    def _inside(self) -> list[Payload]:
+        waiting = self._queue.parts.pending
+        return [*self.parts, *(payload for payload in waiting if payload is not None)]
 
     def _begin(self) -> None:
         """Others take no part from here on; this one does."""

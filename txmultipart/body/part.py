@@ -59,7 +59,8 @@ class BodyPart(Incoming):
     """One part: its headers, and a stream of its bytes.
 
     It can be read until the reader's next part is asked for; what is left then
-    is skipped, and reading on raises ``MisuseError``.
+    is skipped, and reading on raises ``MisuseError``. ``limits`` are what bounds it:
+    those of the reader, or what was decided about this part.
 
     A part may be encoded: its Content-Transfer-Encoding and Content-Encoding say
     how. Bytes are given as they were sent unless decoding is asked for;
@@ -69,18 +70,18 @@ class BodyPart(Incoming):
     damaged, is ``MalformedMultipart``.
     """
 
-    kind = "part"
+    _kind = "part"
 
     def __init__(
         self, headers: PartHeaders, limits: Limits, memory: Memory, nested: Nested
     ) -> None:
         super().__init__(limits)
         self.headers = headers
-        self.skipped = False
+        self._skipped = False
         #: The charset of a field that declares none (RFC 7578 section 4.6).
-        self.default_charset: str | None = None
+        self._default_charset: str | None = None
         #: What is read of it, and of what is nested in it, counts here.
-        self.memory = memory
+        self._memory = memory
         self._nested = nested
 
     def __repr__(self) -> str:
@@ -155,7 +156,7 @@ class BodyPart(Incoming):
 
     def decode(self, data: bytes) -> bytes:
         """Decode what ``read`` gave: all of it. Raises what ``read`` would fail with."""
-        sink = MemorySink(self._bound, limit=self.read_limit)
+        sink = MemorySink(self._bound, limit=self._read_limit)
         coders = self._all_codings()
         for piece in chain(feed_all(coders, data), finish_all(coders)):
             sink.write(piece)
@@ -172,7 +173,7 @@ class BodyPart(Incoming):
     def _write(
         self, consumer: IConsumer, codings: Callable[[], list[Coder]]
     ) -> Deferred[int]:
-        self.check_unread()
+        self._check_unread()
         try:
             coders = codings()
         except MalformedMultipart:
@@ -183,12 +184,12 @@ class BodyPart(Incoming):
         return super().write_to(sink).addCallback(lambda _: sink.size)
 
     def _read(self, codings: Callable[[], list[Coder]]) -> Deferred[bytes]:
-        sink = MemorySink(self._bound, limit=self.read_limit)
+        sink = MemorySink(self._bound, limit=self._read_limit)
         done = self._write(sink, codings)
         return done.addCallback(lambda _: self._charge(sink.getvalue()))
 
     def _charge(self, data: bytes) -> bytes:
-        self.memory.spend(len(data))
+        self._memory.spend(len(data))
         return data
 
     # What the bytes mean ----------------------------------------------------------------
@@ -216,7 +217,7 @@ class BodyPart(Incoming):
     @property
     def _text_charset(self) -> str:
         plain = self.content_type in (None, "text/plain")
-        return self.charset or (self.default_charset if plain else None) or "utf-8"
+        return self.charset or (self._default_charset if plain else None) or "utf-8"
 
     def json(self) -> Deferred[Any]:
         """All that is left as JSON. Fails with ``MalformedMultipart`` if it is none."""
@@ -252,15 +253,15 @@ class BodyPart(Incoming):
         that nobody here knows, and ``LimitExceeded`` when it is nested deeper
         than ``max_depth``; ``MisuseError`` if the part was read already.
         """
-        self.check_unread()
+        self._check_unread()
         coders, reader = self._codings(), self._nested(self, decide, progress)
         # What breaks the part breaks the reader, which tells whoever reads.
         self._write(reader, lambda: coders).addErrback(lambda _: None)
         return reader
 
-    def skip(self) -> None:
+    def _skip(self) -> None:
         """The reader goes on to the next part: nobody can read this one any more."""
-        self.skipped = True
+        self._skipped = True
         self._kept.clear()
         self.fail(
             Failure(MisuseError("the part was skipped: a later one was asked for"))
@@ -268,7 +269,7 @@ class BodyPart(Incoming):
 
     def _check_free(self) -> None:
         super()._check_free()
-        if self.skipped:
+        if self._skipped:
             raise MisuseError("the part was skipped: a later one was asked for")
 
 

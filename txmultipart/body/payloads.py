@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.components import registerAdapter
 from twisted.python.filepath import FilePath
-from twisted.web.iweb import UNKNOWN_LENGTH
 
+from txmultipart.body.file_size import extent, size_at
 from txmultipart.body.payload import DEFAULT_TYPE, DelegatingPayload, Payload
 from txmultipart.body.sources import (
     AsyncIterableSource,
@@ -96,7 +96,9 @@ def path_payload(path: os.PathLike[str]) -> Payload:
     """The file at ``path``, opened each time it is sent.
 
     Its size is taken now: a file that changes until it is sent fails the
-    request with ``PayloadError``. A device has no size, and is sent once. Raises
+    request with ``PayloadError``. Of one that the system makes up while it is read,
+    such as those in /proc and /sys, the length is not known, and all of it is sent;
+    so it is of a device, which is sent once. An empty file has length 0. Raises
     ``MisuseError`` for a folder, and for a pipe or socket: to open one can block a
     thread for ever.
     """
@@ -108,7 +110,7 @@ def path_payload(path: os.PathLike[str]) -> Payload:
     regular = stat.S_ISREG(found.st_mode)
     return Payload(
         lambda: FileSource(lambda: Path(name).open("rb")),
-        length=found.st_size if regular else UNKNOWN_LENGTH,
+        length=size_at(name, found),
         content_type=guess_type(name),
         filename=os.path.basename(name),
         replayable=regular,
@@ -130,8 +132,10 @@ def filepath_payload(path: FilePath[str]) -> Payload:
 def file_payload(file: BinaryIO) -> Payload:
     """An open file, from where it stands; it is not closed.
 
-    One that can seek can be sent again from there. Raises ``MisuseError`` for one
-    that is closed, gives text or cannot be read.
+    One that can seek can be sent again from there, if it is no device. The length is
+    known of those of which ``path_payload`` knows it, and of others that can seek to
+    their end. Raises ``MisuseError`` for one that is closed, gives text or cannot be
+    read.
     """
     if getattr(file, "closed", False):
         raise MisuseError("a closed file cannot be sent")
@@ -143,7 +147,7 @@ def file_payload(file: BinaryIO) -> Payload:
         )
     name = getattr(file, "name", None)
     filename = os.path.basename(name) if isinstance(name, str) else None
-    start, length = _extent(file)
+    start, length = extent(file)
     lock = DeferredLock()
 
     def rewound() -> BinaryIO:
@@ -163,17 +167,6 @@ def file_payload(file: BinaryIO) -> Payload:
 def _can_be_read() -> bool:
     """What is to be thought of a file that does not say."""
     return True
-
-
-def _extent(file: BinaryIO) -> tuple[int | None, int | str]:
-    """Where ``file`` stands and how much it has from there, if it can tell."""
-    try:
-        start = file.tell()
-        end = file.seek(0, os.SEEK_END)
-        file.seek(start)
-    except (OSError, AttributeError, io.UnsupportedOperation):
-        return None, UNKNOWN_LENGTH
-    return start, max(0, end - start)
 
 
 def iterable_payload(pieces: Iterable[Any]) -> Payload:

@@ -6,6 +6,8 @@ forty times what it holds.
 
 from __future__ import annotations
 
+from txmultipart.sansio.octets import octets
+
 #: So many pieces are joined to one.
 TOGETHER = 512
 
@@ -22,7 +24,9 @@ class Pieces:
         self._loose = 0
 
     def append(self, data: bytes) -> None:
-        """Hold ``data`` too."""
+        """Hold ``data`` too: a copy, if it could change. Raises ``MisuseError`` for no bytes."""
+        if type(data) is not bytes:
+            data = octets(data, "what is kept is bytes")
         self._list.append(data)
         self.size += len(data)
         self._loose += 1

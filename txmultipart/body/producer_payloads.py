@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from txmultipart.body.nested import check_nesting
 from txmultipart.body.payload import DelegatingPayload, Payload
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.sources import checked
@@ -110,7 +111,10 @@ def body_payload(body: BodyProducer) -> Payload:
 
 
 def raw_payload(body: RawBody) -> Payload:
-    """The content of a raw body, with its headers and codings."""
+    """The content of a raw body, with its headers and codings.
+
+    Raises ``MisuseError`` beyond ``nested.MAX_NESTING`` of them in one another.
+    """
     content = body.payload
     payload = DelegatingPayload(
         content,
@@ -119,6 +123,7 @@ def raw_payload(body: RawBody) -> Payload:
         filename=content.filename,
         encoded=True,
     )
+    check_nesting([payload])
     payload.update_headers(content.headers)
     return payload
 

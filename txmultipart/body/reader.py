@@ -189,7 +189,7 @@ class MultipartReader(Handout):
             progress=progress,
             nesting=Nesting(
                 self.depth + 1,
-                part.memory,
+                part._memory,
                 None if self.endless else self._parser.budget,
             ),
         )

@@ -23,7 +23,7 @@ class StreamSource:
     """What a stream brings, as it comes."""
 
     def __init__(self, stream: ByteStream) -> None:
-        stream.check_unread()
+        stream._check_unread()
         self._stream = stream
         self._reading: Deferred[bytes] | None = None
 
@@ -48,7 +48,7 @@ class PartPayload(Payload):
     """
 
     def __init__(self, part: BodyPart) -> None:
-        part.check_unread()
+        part._check_unread()
         taken = part.taken
 
         def source() -> StreamSource:
@@ -74,7 +74,7 @@ class PartPayload(Payload):
 
 def raw_payload_of(body: BodyReader) -> Payload:
     """What is left of a body that is being received, as long as was declared."""
-    body.check_unread()
+    body._check_unread()
     left = UNKNOWN_LENGTH if body.length is None else body.length - body.taken
     return Payload(lambda: StreamSource(body), length=left)
 

@@ -68,18 +68,19 @@ class ByteStream:
     """A stream of bytes that is read on demand.
 
     One reader at a time: a second one raises ``MisuseError`` at the call, and so
-    does reading all of it when its end was handed out before.
+    does reading all of it when its end was handed out before. ``state`` is what it does,
+    and ``taken`` how many bytes were handed on.
     """
 
     #: What it is called in messages.
-    kind = "stream"
+    _kind = "stream"
 
     def __init__(self) -> None:
         self.state = State.IDLE
         #: Bytes handed on so far.
         self.taken = 0
         self._kept: deque[bytes] = deque()
-        self._upstream = Upstream(f"a {self.kind} takes bytes")
+        self._upstream = Upstream(f"a {self._kind} takes bytes")
         self._ended = False
         self._failure: Failure | None = None
         self._waiting: Deferred[bytes] | None = None
@@ -162,7 +163,7 @@ class ByteStream:
         is ``MisuseError`` if the end was handed out already, or if ``consumer`` is
         none.
         """
-        self.check_unread()
+        self._check_unread()
         _check_consumer(consumer)
         writing = Writing(consumer, self, self._give_up)
         self.state, self._writing = State.FLOWING, writing
@@ -176,7 +177,7 @@ class ByteStream:
         self._adjust()
         return writing.done
 
-    def check_unread(self) -> None:
+    def _check_unread(self) -> None:
         """Raise ``MisuseError`` if all that is left cannot be read.
 
         Somebody reads it, or has had its end already. After a failure it can be: that
@@ -184,12 +185,12 @@ class ByteStream:
         """
         self._check_free()
         if self.state is State.OVER and self._failure is None:
-            raise MisuseError(f"the {self.kind} was read to its end already")
+            raise MisuseError(f"the {self._kind} was read to its end already")
 
     def _check_free(self) -> None:
         if self.state not in (State.IDLE, State.OVER):
             state = self.state.value
-            raise MisuseError(f"the {self.kind} is being read already ({state})")
+            raise MisuseError(f"the {self._kind} is being read already ({state})")
 
     # Downstream: IPushProducer ----------------------------------------------------
 
@@ -215,11 +216,6 @@ class ByteStream:
             self._done(Failure(CancelledError("the stream was stopped")))
 
     # Within -----------------------------------------------------------------------
-
-    def take_kept(self) -> list[bytes]:
-        """The bytes that have come and were not handed on, to be handled elsewhere."""
-        self._check_free()
-        return [self._take() for _ in range(len(self._kept))]
 
     def _take(self) -> bytes:
         data = self._kept.popleft()
@@ -300,6 +296,16 @@ class ByteStream:
 
     def _adjust(self, *, again: bool = False) -> None:
         self._upstream.adjust(self.state in _DEMAND, again=again)
+
+
+def take_kept(stream: ByteStream) -> list[bytes]:
+    """The bytes that have come and were not handed on, to be handled elsewhere.
+
+    For whoever makes something else of a stream that nobody reads. Raises
+    ``MisuseError`` if somebody does.
+    """
+    stream._check_free()
+    return [stream._take() for _ in range(len(stream._kept))]
 
 
 def _check_consumer(consumer: object) -> None:

@@ -15,7 +15,12 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 
 from txmultipart.body.checked_headers import HeadersGiven
 from txmultipart.body.coded_source import encoders
-from txmultipart.body.nested import WriterPayload, check_one_shots, writer_in
+from txmultipart.body.nested import (
+    WriterPayload,
+    check_nesting,
+    check_one_shots,
+    enclose,
+)
 from txmultipart.body.parts_source import PartsSource, naming
 from txmultipart.body.payload import DelegatingPayload, Payload
 from txmultipart.body.payloads import bytes_payload, payload_of, utf8
@@ -55,7 +60,9 @@ class MultipartWriter(BodyProducer):
         if not is_token(subtype):
             raise MisuseError('a subtype is one token, such as "mixed"')
         self.subtype = subtype
+        #: To be looked at, and taken out of; ``append`` alone puts something in.
         self.parts: list[Payload] = []
+        self._depth = 1  # 1 for a body that is in no other
         #: Ids of what was appended; of what was taken out again, too.
         self._known: set[int] = set()
         self._params = _checked_params(params or {})
@@ -75,7 +82,8 @@ class MultipartWriter(BodyProducer):
         and transfer encodings that they declare are applied. Raises
         ``MisuseError`` for anything else, for a header with CR, LF or NUL, a
         coding that nobody knows or a Content-Length that is not true, for a payload
-        that is a part of this body already, and once sending has begun.
+        that is a part of this body already, for a writer in itself or more than
+        ``nested.MAX_NESTING`` bodies in one another, and once sending has begun.
         """
         payload = self._made_ready(obj, headers)
         self.parts.append(payload)
@@ -96,13 +104,12 @@ class MultipartWriter(BodyProducer):
         return payload
 
     def _check_new(self, payload: Payload) -> None:
+        """Raise ``MisuseError`` if ``payload`` cannot be a part; else it knows how deep."""
         # Its headers are those of one part.
         known = id(payload) in self._known
         if known and any(part is payload for part in self.parts):
             raise MisuseError("the payload is a part of this body already")
-        inner = writer_in(payload)
-        if inner is not None and inner._holds(self):
-            raise MisuseError("a writer cannot be a part of itself")
+        enclose(payload, self)
 
     def _describe(self, payload: Payload) -> None:
         """The headers that this kind of multipart wants by itself."""
@@ -110,9 +117,9 @@ class MultipartWriter(BodyProducer):
         if payload.filename is not None and not known:
             payload.set_content_disposition("attachment", filename=payload.filename)
 
-    def _holds(self, writer: MultipartWriter) -> bool:
-        nested = (writer_in(part) for part in self.parts)
-        return writer is self or any(inner._holds(writer) for inner in nested if inner)
+    def _inside(self) -> list[Payload]:
+        """Every payload that is going to be a part, as far as that is known."""
+        return self.parts
 
     def append_json(self, obj: Any, headers: HeadersGiven = None) -> Payload:
         """Append ``obj`` as JSON in UTF-8. Raises what ``json.dumps`` raises."""
@@ -161,6 +168,7 @@ class MultipartWriter(BodyProducer):
     @property
     def length(self) -> int | str:
         """Bytes of the whole body if every part's are known, else ``UNKNOWN_LENGTH``."""
+        check_nesting(self.parts, self._depth)
         lengths = [part.length for part in self.parts]
         known = [length for length in lengths if isinstance(length, int)]
         if len(known) < len(lengths):
@@ -171,6 +179,7 @@ class MultipartWriter(BodyProducer):
     @property
     def replayable(self) -> bool:
         """Whether every part can be sent again."""
+        check_nesting(self.parts, self._depth)
         return all(part.replayable for part in self.parts)
 
     def as_bytes(self) -> Deferred[bytes]:
@@ -201,6 +210,7 @@ class MultipartWriter(BodyProducer):
 
     def make_source(self) -> Source:
         """The parts, and what stands between them. Raises what ``startProducing`` raises."""
+        check_nesting(self.parts, self._depth)
         check_one_shots(self.parts)
         self._begin()
         self._source_in_use = PartsSource(self.parts, self._serializer())

@@ -12,12 +12,15 @@ import secrets
 
 from txmultipart.errors import LimitExceeded, MisuseError, NotMultipart
 from txmultipart.limits import Limits
+from txmultipart.sansio.octets import octets
 
 # RFC 2046 section 5.1.1: 1 to 70 bchars, the last of them not a space.
 _BCHARS = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
 # RFC 9110 section 5.6.2: what may stand in a parameter without quotes.
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
+
+_KIND = "a boundary is str or bytes"
 
 # A delimiter line can hold neither controls nor anything beyond ASCII.
 _USABLE = bytes(range(0x20, 0x7F))
@@ -28,17 +31,23 @@ def make_boundary() -> str:
     return "txm-" + secrets.token_hex(16)
 
 
-def declared_boundary(value: bytes | str, limits: Limits) -> bytes:
+def declared_boundary(value: bytes | str, limits: Limits, offset: int = 0) -> bytes:
     """The boundary that a peer declared, as bytes, if it can be used at all.
 
+    Its length is that of what was declared: the two dashes that begin each delimiter
+    line do not count, and those that some put before it all the same do. One that was
+    read off the body, at ``offset``, is given without them.
+
     Raises ``NotMultipart`` for an empty one or one with control or non-ASCII
-    characters, ``LimitExceeded`` for one that is too long.
+    characters, ``LimitExceeded`` for one that is too long, ``MisuseError`` for what
+    is neither text nor bytes.
     """
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogatepass")
-    raw = value if type(value) is bytes else bytes(value)
+    raw = value if type(value) is bytes else octets(value, _KIND)
     if len(raw) > limits.max_boundary_length:
-        raise LimitExceeded("max_boundary_length", limits.max_boundary_length)
+        bound = limits.max_boundary_length
+        raise LimitExceeded("max_boundary_length", bound, offset=offset)
     if not raw or raw.translate(None, _USABLE):
         raise NotMultipart("the boundary is empty or not ASCII", code="bad-boundary")
     return raw
@@ -49,7 +58,8 @@ def validated_boundary(value: str | bytes) -> str:
 
     Raises ``MisuseError`` otherwise.
     """
-    value = value.decode("latin-1") if isinstance(value, bytes) else value
+    if not isinstance(value, str):
+        value = octets(value, _KIND).decode("latin-1")
     if not _BCHARS.fullmatch(value):
         raise MisuseError(
             "a boundary is 1 to 70 of RFC 2046's bchars and ends in no space",

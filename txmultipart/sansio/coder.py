@@ -12,6 +12,7 @@ from typing import Protocol
 
 from txmultipart.errors import MisuseError, MultipartError
 from txmultipart.limits import KiB
+from txmultipart.sansio.octets import octets
 
 #: The most that a coder gives at once. A bomb that unpacks to gigabytes can be
 #: stopped after any piece.
@@ -28,7 +29,11 @@ class Coder(Protocol):
     """
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take ``data`` and give what it makes; some of it may be held back."""
+        """Take ``data`` and give what it makes; some of it may be held back.
+
+        What is not ``bytes`` but holds them is copied. Raises ``MisuseError`` at the
+        call for what holds none, which changes nothing.
+        """
         ...
 
     def flush(self) -> Iterator[bytes]:
@@ -77,6 +82,8 @@ class StepwiseCoder:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take ``data`` and give what it makes, as ``Coder`` says."""
+        if type(data) is not bytes:
+            data = octets(data, "a coder takes bytes")
         self._begin()
         return self._run(self._feed_all(data), idle=True)
 

@@ -6,6 +6,8 @@ A body is, in this order::
 
 How the input was cut shows in nothing but the number and the sizes of the
 ``PartData`` events of a part; joined, they are always the same.
+
+All but ``PartData`` are frozen, and may be the same objects again and again.
 """
 
 from __future__ import annotations
@@ -27,7 +29,12 @@ class PartBegin:
 
 @dataclass(slots=True)
 class PartData:
-    """Some bytes of the part that is under way; never empty."""
+    """Some bytes of the part that is under way, as ``bytes``; never empty.
+
+    It is not frozen, so it has no hash: there is one for each piece of a body, and a
+    frozen one takes twice as long to make. It is made anew each time, and nothing
+    here holds on to it, so whoever gets it may do with it what they like.
+    """
 
     data: bytes
 

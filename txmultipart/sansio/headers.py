@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn, Self
 
 from txmultipart.errors import MalformedMultipart, MisuseError
 from txmultipart.sansio.filenames import safe_filename
@@ -36,7 +36,7 @@ class PartHeaders:
     ``PartHeaders(pairs)`` takes pairs of ``str`` (sent as UTF-8) or ``bytes``
     and raises ``MisuseError`` for anything else, for a name that is no token and
     for a value with CR, LF, NUL or a lone surrogate. It does not change afterwards
-    and may be shared.
+    and may be shared: a copy is the object itself. It can be pickled.
     """
 
     profile: Profile
@@ -57,10 +57,21 @@ class PartHeaders:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError("the headers of a part do not change")
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Not ``__dict__``: what was read off it already holds proxies, which no pickle
+        # takes. And a function: where Twisted is, methods are pickled its own way.
+        return _restored, (type(self), self.raw, self.profile, self.anomalies)
+
     @classmethod
     def received(
         cls, raw: RawPairs, profile: Profile, anomalies: tuple[Anomaly, ...] = ()
-    ) -> PartHeaders:
+    ) -> Self:
         """Headers that a parser has checked already."""
         self = cls.__new__(cls)
         self.__dict__.update(raw=raw, profile=profile, anomalies=anomalies)
@@ -150,6 +161,10 @@ class PartHeaders:
     def __repr__(self) -> str:
         names = ", ".join(name.decode("ascii", "replace") for name, _ in self.raw)
         return f"<PartHeaders {names}>"
+
+
+def _restored(kind: type[PartHeaders], *known: Any) -> PartHeaders:
+    return kind.received(*known)
 
 
 def _pairs(given: HeaderSource) -> list[tuple[Name, Name]]:

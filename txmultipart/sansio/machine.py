@@ -197,6 +197,8 @@ class BodyMachine:
         for code in opening.anomalies(found):
             self._tolerate(code, opening.offset)
         self._opening = None
+        # One that was read off the body holds for all of it.
+        self._boundary = self._boundary or self._sniffed(opening)
         if found is not DATA:
             return self._open(opening.delimiter, found, position)
         # There is no first delimiter; a header line has been read already.
@@ -207,8 +209,6 @@ class BodyMachine:
     def _open(self, delimiter: Delimiter, found: Found, position: int) -> int:
         """The first delimiter line, or one in BETWEEN, ends at ``position``."""
         if self.state is PREAMBLE:
-            # One that was read off the body holds for all of it.
-            self._boundary = self._boundary or self._sniffed(delimiter)
             self._delimiter = delimiter
             self._hurries = self.profile.plain
             self._unusual = -1
@@ -217,12 +217,15 @@ class BodyMachine:
         self._meet(found, position)
         return position
 
-    def _sniffed(self, delimiter: Delimiter) -> bytes:
+    def _sniffed(self, opening: PreambleReader) -> bytes:
         """The boundary of a first line; that it was not declared is no excuse."""
+        assert opening.delimiter is not None
+        dash, offset = opening.delimiter.dash, opening.offset
         try:
-            return declared_boundary(delimiter.dash[2:], self.limits)
+            return declared_boundary(dash[2:], self.limits, offset)
         except NotMultipart as error:
-            raise MalformedMultipart(error.message, code=error.code) from None
+            message, code = error.message, error.code
+            raise MalformedMultipart(message, code=code, offset=offset) from None
 
     def _read_headers(self, data: bytes, position: int) -> int:
         """HEADERS."""

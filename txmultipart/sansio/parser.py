@@ -24,6 +24,7 @@ from txmultipart.sansio.machine import (
     HEADERS,
     PREAMBLE,
 )
+from txmultipart.sansio.octets import octets
 from txmultipart.sansio.shortcut import WHOLE, ShortcutMachine, new
 
 _WHERE = {
@@ -64,14 +65,19 @@ class MultipartParser(ShortcutMachine):
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that ``data``, the next bytes of the body, completes.
 
-        Raises ``MalformedMultipart`` or ``LimitExceeded``; the events before
-        the error can then be had from ``take_events``. Every later call raises
-        the same error. Raises ``MisuseError`` after ``receive_eof``.
+        What is not ``bytes`` but holds them is copied. Raises ``MalformedMultipart``
+        or ``LimitExceeded``; the events before the error can then be had from
+        ``take_events``. Every later call raises the same error. Raises ``MisuseError``
+        after ``receive_eof``, and for what holds no bytes, which changes nothing.
         """
+        if type(data) is not bytes:
+            data = octets(data, "receive_data takes bytes")
         size = len(data)
-        if 0 < size <= self._plain and type(data) is bytes:
-            # In a large part: this is where the time goes. One byte is found faster
-            # than anything else, and no line begins without it.
+        if 0 < size <= self._plain:
+            # In a large part: this is where the time goes. ``_plain`` is granted where a
+            # chunk has ended in BODY, for as many bytes as no limit is near; any other
+            # way through here takes it back (``_settle``). One byte is found faster than
+            # anything else, and no line begins without it.
             delimiter = self._delimiter
             needle = delimiter.line if size >= LONG else delimiter.dash
             if 10 not in data or data.find(needle) < 0:
@@ -92,10 +98,8 @@ class MultipartParser(ShortcutMachine):
             self._refuse()
         if self._granted:
             self._settle()
-        if type(data) is not bytes:
-            data = bytes(data)
         try:
-            if self._end + len(data) > self.limits.max_body_size:
+            if self._end + size > self.limits.max_body_size:
                 self._run_out(data)
             self._run(data)
         except MultipartError as error:

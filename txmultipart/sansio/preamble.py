@@ -31,8 +31,10 @@ class PreambleReader:
         self._dashes = tuple(_dashes(boundary, profile))
         self._profile = profile
         self._limit = limits.max_preamble
-        self._longest = max(map(len, self._dashes), default=limits.max_boundary_length)
-        self._longest += MAX_PADDING + 2
+        # The bound on a boundary does not count the dashes that begin its line.
+        sniffed = len(b"--") + limits.max_boundary_length
+        self._longest = max(map(len, self._dashes), default=sniffed)
+        self._longest += MAX_PADDING + len(CRLF)
         self._start = start
         self._line = bytearray()
         self._skipping = False

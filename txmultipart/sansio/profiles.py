@@ -9,7 +9,7 @@ not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
 
@@ -38,7 +38,10 @@ class Anomaly(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """One set of rules. Use one of the three below; ``eq`` is identity."""
+    """One set of rules. Use one of the three below; ``eq`` is identity.
+
+    To copy or unpickle one of the three gives that one.
+    """
 
     #: For people.
     name: str
@@ -68,6 +71,12 @@ class Profile:
         # Behind a part that was counted anything may stand before the delimiter.
         if self.endless and not (self.surroundings and self.loose_ends):
             raise ValueError("an endless body has surroundings and loose ends")
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        for name in ("FORM_DATA", "MIME", "REPLACE"):
+            if globals()[name] is self:
+                return name  # of this module, where it is looked up
+        return Profile, astuple(self)
 
     @property
     def plain(self) -> bool:

@@ -19,6 +19,7 @@ from txmultipart.sansio.events import (
     PartEnd,
 )
 from txmultipart.sansio.headers import PartHeaders
+from txmultipart.sansio.octets import octets
 
 CRLF = b"\r\n"
 
@@ -48,13 +49,15 @@ class MultipartSerializer:
     def send(self, event: Event) -> bytes:
         """The bytes of ``event``. Raises ``MisuseError`` for one out of its order.
 
+        And for a ``PartData`` of anything but bytes, which leaves the order as it was.
         The content of a part is not searched for the boundary; a boundary of
         128 random bits does not occur in it.
         """
         if self._ended or not isinstance(event, _NEXT[self._in_part]):
             raise MisuseError(f"{type(event).__name__} is not what comes next")
         if isinstance(event, PartData):
-            return event.data
+            data = event.data
+            return data if type(data) is bytes else octets(data, "PartData has bytes")
         if isinstance(event, PartEnd):
             self._in_part = False
             return CRLF

@@ -86,20 +86,35 @@ class ShortcutMachine(BodyMachine):
 
         Only from HEADERS and BODY, with nothing held and no limit near. This is one
         function as all of it happens for each chunk of a body with many files.
+
+        To stop is always right, at any header block or byte of content that was not
+        taken yet: the long way goes on there. To go on is right only where it would do
+        the same; why it would is said at each place. What holds for all of them: the
+        profile is ``plain`` (else ``_hurries`` is not set), so headers end at a blank
+        line, and delimiters have nothing but a line break behind them; the body's size
+        was looked at before, and ``admit`` looks at all other limits on headers.
         """
         end, in_content = len(data), self.state is BODY
         scanner, delimiter = self._scanner, self._delimiter
         if in_content:
+            # Held bytes go before these, and may be the beginning of a delimiter. A
+            # false start is noted where its part ends, which is not done here. And
+            # content is not counted here until the end: if all of the chunk were of
+            # this part, it would have to be within its limit.
             if scanner.held or scanner.false_starts or end > self._part_left:
                 return position
         elif (
+            # A block that was begun in an earlier chunk is not whole in this one, and
+            # no part that begins in it can pass a limit that all of it does not.
             self.state is not HEADERS
             or self._blocks.held
             or end > self.limits.max_part_size
         ):
             return position
         elif self._end != self._unusual:
-            self._unusual = self._end  # what these leave of the chunk is not so small
+            # Once for each chunk, as what these leave of it is not so small. The same
+            # holds as above: a block begins here, and none of its bytes are held.
+            self._unusual = self._end
             position = self._take_small_parts(data, position)
             if self.state is EPILOGUE:
                 return position
@@ -108,16 +123,21 @@ class ShortcutMachine(BodyMachine):
         width, size, began = len(newline), len(dash), -1
         while True:
             if not in_content:
+                # ``USUAL`` is written for CRLF. Where it ends with the chunk, not with
+                # a blank line, there is no content, so what is next stops us.
                 usual = USUAL.match(data, position) if width == 2 else None
                 if usual is not None:
                     content = usual.end()
                     stop = content - 4
                 else:
+                    # The blank line is yet to come, or it is the block's first: then
+                    # one line break ends the block, and two are not needed.
                     stop = find(delimiter.blank, position)
                     content = stop + 2 * width
                     if stop < 0 or data[position] == delimiter.first:
                         break
-                # An empty part may lack a line break of its own: leave that alone.
+                # An empty part may lack a line break of its own: leave that alone, and
+                # what is too short to tell. So content begins no delimiter from here on.
                 if end - content < size or (
                     data[content] == _DASH and data.startswith(dash, content)
                 ):
@@ -125,6 +145,8 @@ class ShortcutMachine(BodyMachine):
                 block = data[position:stop]
                 append(self._admission.admit(block, newline, base + position, usual))
                 position, began, in_content = content, content, True
+            # The first place where the boundary stands. If that is no whole line that
+            # opens a part, it is a close, a false start, or cut off: not for here.
             hit = find(dash, position)
             if hit < 0:
                 break
@@ -137,6 +159,7 @@ class ShortcutMachine(BodyMachine):
                 append(event)
             append(PART_END)
             position, in_content = after, False
+        # What the long way wants to find: where the part under way began, and its state.
         if began >= 0:
             self._part_start = base + began
             self._part_left = self.limits.max_part_size
@@ -146,7 +169,9 @@ class ShortcutMachine(BodyMachine):
         self.state = BODY
         if hit >= 0:
             return position
-        # All that is left is content, but for what may begin a delimiter.
+        # All that is left is content, but for what may begin a delimiter: the boundary
+        # is not in it. ``break`` came from there, as every other one leaves a hit, or
+        # no part under way. It fits into the part: that was looked at first.
         if delimiter.first in data[delimiter.tail :]:
             end = delimiter.beginning(data, position)
             scanner.held = data[end:]
@@ -168,12 +193,14 @@ class ShortcutMachine(BodyMachine):
             self._meet(CLOSE, position)
         return position
 
-    def _take_whole(self, data: bytes | bytearray | memoryview) -> list[Event]:
+    def _take_whole(self, data: bytes) -> list[Event]:
         """The events of a whole body that came at once, if it is small and usual."""
         limits, size = self.limits, len(data)
+        # ``whole_form`` knows the rules of forms only, counts nothing but headers, and
+        # nothing was received before it. What all of the body does not pass, no part
+        # of it does, nor what stands behind it.
         if (
             self.profile is not FORM_DATA
-            or type(data) is not bytes
             or not self._usable
             or size > limits.max_part_size
             or size > limits.max_body_size
@@ -193,6 +220,8 @@ class ShortcutMachine(BodyMachine):
         """
         scanner, size = self._scanner, len(data)
         held, end = scanner.held, size - len(begun)
+        # Content behind what is held may be given only once that is known to be content;
+        # and a chunk that is all to be held would have to be joined to what is.
         if not end or (held and not scanner.is_refuted(data)):
             return []
         scanner.held = begun
