@@ -7,9 +7,15 @@ import sys
 
 from twisted.internet import endpoints, reactor
 
-from txmultipart import MultipartReader, MultipartResource, StreamingSite
-from txmultipart.body import SKIP, Accept, Reject
-from txmultipart.limits import Limits, MiB
+from txmultipart import (
+    SKIP,
+    Accept,
+    Limits,
+    MultipartReader,
+    MultipartResource,
+    Reject,
+    StreamingSite,
+)
 
 
 def decide(headers):
@@ -17,7 +23,7 @@ def decide(headers):
         return SKIP
     if headers.content_type != "image/jpeg":
         return Reject(415, "a photo is a JPEG")
-    return Accept(Limits(max_part_size=MiB))
+    return Accept(Limits(max_part_size=1 << 20))
 
 
 class Photos(MultipartResource):

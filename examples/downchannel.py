@@ -1,6 +1,8 @@
 """Listen to a service that sends a part whenever it has something to say, for days.
 
 python examples/downchannel.py URL
+
+``examples/answers.py`` has one that talks at /live.
 """
 
 import sys
@@ -23,4 +25,4 @@ async def main(reactor, url):
                 print(f"sound: {len(sound)} bytes", flush=True)
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 2 else sys.exit(__doc__))

@@ -1,5 +1,9 @@
-"""Read parts by lines, in chunks, with a protocol; and drop the others:
-python examples/lines.py URL"""
+"""Read parts by lines, in chunks, with a protocol; and drop the others.
+
+python examples/lines.py URL
+
+``examples/answers.py`` gives such an answer at /lines.
+"""
 
 import sys
 
@@ -35,4 +39,4 @@ async def main(reactor, url):
     print(f"dropped: {await reader.for_each(lambda part: part.discard())} parts")
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 2 else sys.exit(__doc__))

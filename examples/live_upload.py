@@ -1,6 +1,8 @@
 """Upload standard input while it is being written, a recording for instance.
 
 arecord -f cd | python examples/live_upload.py URL
+
+``txmultipart serve`` takes it, and ``examples/receive.py``.
 """
 
 import sys
@@ -40,4 +42,4 @@ async def main(reactor, url):
     print(await response.text())
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 2 else sys.exit(__doc__))

@@ -29,9 +29,12 @@ class Film(Resource):
             viewer.send(frame)
 
 
+words = sys.argv[1:] or sys.exit(__doc__)
+folder, listen = [*words, "tcp:8080"][:2]
 film = Film()
-frames = cycle([path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())])
+frames = cycle([path.read_bytes() for path in sorted(Path(folder).iterdir())])
 LoopingCall(lambda: film.show(next(frames))).start(1 / 25)
-endpoint = endpoints.serverFromString(reactor, (sys.argv[2:] or ["tcp:8080"])[0])
+endpoint = endpoints.serverFromString(reactor, listen)
+# A stock Site will do: what is sent needs no StreamingSite, what is received does.
 endpoint.listen(Site(film)).addCallback(lambda port: print(port, flush=True))
 reactor.run()

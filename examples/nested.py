@@ -1,6 +1,8 @@
 """Send a multipart with all that a writer can do, and print the answer.
 
 python examples/nested.py URL FILE
+
+``examples/answers.py`` gives back what it is sent at /echo.
 """
 
 import sys
@@ -36,4 +38,4 @@ async def send(reactor, url, path):
     print(await response.text())
 
 
-react(send, sys.argv[1:])
+react(send, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

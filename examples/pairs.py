@@ -4,6 +4,8 @@ Some databases answer so: a JSON document, then a multipart of its attachments, 
 so on. The next pair is asked for when the one before has been read.
 
 python examples/pairs.py URL
+
+``examples/answers.py`` gives such an answer at /pairs.
 """
 
 import sys
@@ -36,4 +38,4 @@ async def main(reactor, url):
             await attachments.for_each(show)
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 2 else sys.exit(__doc__))

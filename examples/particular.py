@@ -36,4 +36,4 @@ async def main(reactor, path):
         print((await body.as_bytes()).decode())
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 2 else sys.exit(__doc__))

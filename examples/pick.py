@@ -1,6 +1,8 @@
 """Pick one part of a multipart answer by its file name, and skip all others unread.
 
 python examples/pick.py URL NAME
+
+``examples/answers.py`` gives an answer with c.bin in it at /mixed.
 """
 
 import sys
@@ -22,4 +24,4 @@ async def main(reactor, url, name):
         sys.exit(f"there is no {name}")
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

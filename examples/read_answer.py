@@ -1,6 +1,8 @@
 """Read a multipart answer: JSON, forms and text as such, files into a folder, nested too.
 
 python examples/read_answer.py URL FOLDER
+
+``examples/answers.py`` gives such an answer at /mixed.
 """
 
 import sys
@@ -34,4 +36,4 @@ async def main(reactor, url, folder):
     await read(MultipartReader.from_response(response), Path(folder))
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

@@ -1,5 +1,7 @@
-"""Save the files of a form, with await at /await, with callbacks at /callbacks:
-python examples/receive.py FOLDER [ENDPOINT]"""
+"""Save the files of a form, with await at /await, with callbacks at /callbacks.
+
+python examples/receive.py FOLDER [ENDPOINT]
+"""
 
 import sys
 from pathlib import Path
@@ -9,13 +11,14 @@ from twisted.web.resource import Resource
 
 from txmultipart import FileSink, MultipartResource, StreamingSite
 
-FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else sys.exit(__doc__))
+WORDS = sys.argv[1:] or sys.exit(__doc__)
+FOLDER, LISTEN = [*WORDS, "tcp:8080"][:2]
 
 
 def save(part):
     if not part.safe_filename:
         return part.discard()
-    return part.write_to(FileSink(FOLDER / part.safe_filename, collision="rename"))
+    return part.write_to(FileSink(Path(FOLDER, part.safe_filename), collision="rename"))
 
 
 class Await(MultipartResource):
@@ -33,6 +36,6 @@ class Callbacks(MultipartResource):
 root = Resource()
 root.putChild(b"await", Await())
 root.putChild(b"callbacks", Callbacks())
-endpoint = endpoints.serverFromString(reactor, (sys.argv[2:] or ["tcp:8080"])[0])
+endpoint = endpoints.serverFromString(reactor, LISTEN)
 endpoint.listen(StreamingSite(root)).addCallback(lambda port: print(port, flush=True))
 reactor.run()

@@ -1,6 +1,8 @@
 """Send a page with its picture in it, and read one that comes back as the answer.
 
 python examples/related.py URL PICTURE
+
+``examples/answers.py`` gives back what it is sent at /echo.
 """
 
 import sys
@@ -34,4 +36,4 @@ async def main(reactor, url, path):
     print(f"{name}: {len(content)} bytes")
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

@@ -1,4 +1,9 @@
-"""Upload a file in a form with treq: python examples/upload.py URL FILE"""
+"""Upload a file in a form with treq.
+
+python examples/upload.py URL FILE
+
+``txmultipart serve`` takes it, and ``examples/receive.py``.
+"""
 
 import sys
 from pathlib import Path

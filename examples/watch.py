@@ -1,6 +1,8 @@
 """Save the next pictures of a camera (MJPEG) in a folder.
 
 python examples/watch.py URL FOLDER COUNT
+
+``examples/mjpeg.py`` is such a camera.
 """
 
 import sys
@@ -24,4 +26,4 @@ async def main(reactor, url, folder, count):
         print(f"{number}.jpg: {size} bytes")
 
 
-react(main, sys.argv[1:])
+react(main, sys.argv[1:] if len(sys.argv) == 4 else sys.exit(__doc__))

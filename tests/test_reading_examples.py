@@ -2,113 +2,104 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 import treq
-from twisted.internet.interfaces import IReactorTCP
-from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutputAndValue
 
-from tests.programs import ROOT, run
-from txmultipart import FormData, MultipartWriter, answer_with
-from txmultipart.body.producer import BodyProducer
+from tests.programs import ROOT, Program, run
+from txmultipart import FormData
 
 LONGEST = 50
 
-#: A whole device, and the cloud that it talks to.
-PROGRAMS = {"voice/client.py": 125, "voice/cloud.py": 75}
+LISTEN = "tcp:0:interface=127.0.0.1"
+
+#: A whole device, and the cloud that it talks to; and what the others read.
+PROGRAMS = {
+    "answers.py": 85,
+    "matrix/client.py": 53,
+    "voice/client.py": 65,
+    "voice/cloud.py": 76,
+    "voice/device.py": 97,
+}
+
+#: What nobody has to say anything to, and a module.
+NEED_NOTHING = {"answers.py", "decide.py", "voice/cloud.py", "voice/device.py"}
 NAMES = sorted(
     str(path.relative_to(ROOT / "examples"))
     for path in (ROOT / "examples").rglob("*.py")
 )
 
 
+def example(name: str, *arguments: str) -> Program:
+    """An example, running."""
+    return run(sys.executable, str(ROOT / "examples" / name), *arguments)
+
+
 async def printed_by(name: str, *arguments: str) -> str:
     """What an example prints until it ends, as it should, by itself."""
-    program = run(sys.executable, str(ROOT / "examples" / name), *arguments)
+    program = example(name, *arguments)
     printed = await program.ended
     assert program.clean, printed
     return printed
 
 
-def attach(writer: MultipartWriter, name: str, content: bytes, **headers: str) -> None:
-    part = writer.append(content)
-    part.set_content_disposition("attachment", filename=name)
-    part.update_headers(
-        {key.replace("_", "-"): value for key, value in headers.items()}
-    )
+async def address(server: Program) -> str:
+    """Where an example that serves is to be reached."""
+    match = re.search(r"port=(\d+)|on (\d+)", await server.spoke)
+    assert match, server.printed
+    return f"http://127.0.0.1:{match[1] or match[2]}"
 
 
-def mixed() -> BodyProducer:
-    """Parts of every kind."""
-    body, inner = MultipartWriter("mixed"), MultipartWriter("related")
-    body.append_json({"a": [1]})
-    body.append_form([("b", "2 &")])
-    body.append("some text")
-    attach(body, "../c.bin", b"c" * 999, Content_Encoding="gzip")
-    inner.append("inner text")
-    attach(inner, "d.bin", b"d" * 99)
-    body.append(inner)
-    return body
-
-
-def pairs() -> BodyProducer:
-    """Documents, each with its attachments behind it; the last has none."""
-    body = MultipartWriter("mixed")
-    for number in (1, 2):
-        attachments = MultipartWriter("related")
-        body.append_json({"_id": f"document {number}"})
-        for name in "ab"[:number]:
-            attach(attachments, f"{name}.png", b"x" * number)
-        body.append(attachments)
-    body.append_json({"_id": "document 3"})
-    return body
-
-
-def lines() -> BodyProducer:
-    """Parts to be read in several ways."""
-    body = MultipartWriter("mixed")
-    for content in (b"one\r\ntwo\nthree", b"c" * 1000, b"p" * 500, b"x", b"y"):
-        body.append(content)
-    return body
-
-
-BODIES = {b"/mixed": mixed, b"/pairs": pairs, b"/lines": lines}
-
-
-class Answer(Resource):
-    """Answers with one of the bodies above, or with what it was sent."""
-
-    isLeaf = True
-
-    def render_GET(self, request: Any) -> int:
-        return answer_with(request, BODIES[request.path]())
-
-    def render_POST(self, request: Any) -> int:
-        request.setHeader("Content-Type", request.getHeader("Content-Type"))
-        return answer_with(request, request.content.read())
-
-
-@pytest_twisted.async_yield_fixture()
+@pytest_twisted.async_yield_fixture(scope="module")
 async def url() -> AsyncIterator[str]:
-    from twisted.internet import reactor
-
-    site: Any = Site(Answer())
-    port: Any = IReactorTCP(reactor).listenTCP(0, site, interface="127.0.0.1")
-    yield f"http://127.0.0.1:{port.getHost().port}"
-    await port.stopListening()
+    """Of the example that answers the others."""
+    server = example("answers.py", LISTEN)
+    yield await address(server)
+    await server.stop()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_is_short(name: str) -> None:
     longest = PROGRAMS.get(name, LONGEST)
     assert len((ROOT / "examples" / name).read_text().splitlines()) <= longest
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"voice/device.py"}))
+def test_each_says_how_it_is_run(name: str) -> None:
+    doc = ast.get_docstring(ast.parse((ROOT / "examples" / name).read_text()))
+    assert doc is not None
+    assert re.search(rf"^(\S.* \| )?python examples/{name} [A-Zh\[]", doc, re.M)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - NEED_NOTHING))
+async def test_each_says_so_also_when_asked_for_nothing(name: str) -> None:
+    path = str(ROOT / "examples" / name)
+    out, err, code = await getProcessOutputAndValue(
+        sys.executable, [path], {**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert (out, code) == (b"", 1)
+    assert err.decode().strip() == ast.get_docstring(ast.parse(Path(path).read_text()))
+
+
+async def test_answers(url: str) -> None:
+    """What it says while somebody listens; the rest is asked for by the others."""
+    listener = example("downchannel.py", f"{url}/live")
+    while "directive: {'number': 1}\n" not in listener.printed:
+        assert not listener.ended.called
+        await deferLater(reactor, 0.01)
+    await listener.stop()
+    nothing = await treq.get(f"{url}/nothing", persistent=False)
+    assert await nothing.text() == "there are: /mixed /pairs /lines /live"
 
 
 async def test_read_answer(url: str, tmp_path: Path) -> None:
@@ -173,15 +164,13 @@ STATUS = {"rejected": 415, "too large": 413}
 
 
 async def test_decide() -> None:
-    path = str(ROOT / "examples" / "decide.py")
-    server = run(sys.executable, path, "tcp:0:interface=127.0.0.1")
-    match = re.search(r"port=(\d+)|on (\d+)", await server.spoke)
-    assert match, server.printed
+    server = example("decide.py", LISTEN)
+    url = await address(server)
     for case, (name, kind, size, expected) in FORMS.items():
         form = FormData()
         form.add_file(name, bytes(size), filename="a", content_type=kind)
         response = await treq.post(
-            f"http://127.0.0.1:{match[1] or match[2]}/",
+            f"{url}/",
             data=form,
             headers=form.headers,
             persistent=False,

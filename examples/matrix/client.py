@@ -5,12 +5,14 @@ python examples/matrix/client.py URL FILE
 
 import sys
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from txmultipart import FileSink, Limits, MultipartReader
+from txmultipart import BodyReader, FileSink, Limits, MultipartReader
 from txmultipart.treq import client
 
 MAX_SIZE = 50 << 20
+MAX_TIME = 300  # seconds
 
 
 async def fetch(response, sink):
@@ -28,15 +30,24 @@ async def fetch(response, sink):
     return about, headers, location
 
 
-async def main(reactor, url, path):
-    response = await client(reactor).get(url, unbuffered=True)
+async def get(http, url, path):
+    response = await http.get(url, unbuffered=True)
     if response.code != 200:
-        raise SystemExit(f"{response.code}: {await response.text()}")
-    about, headers, location = await fetch(response, FileSink(path))
+        beginning = await BodyReader.from_response(response).read_chunk()
+        sys.exit(f"{response.code}: {beginning[:500]}")
+    return await fetch(response, FileSink(path))
+
+
+async def main(reactor, url, path):
+    http = client(reactor)
+    getting = Deferred.fromCoroutine(get(http, url, path))
+    getting.addTimeout(MAX_TIME, reactor, lambda *_: sys.exit("it takes too long"))
+    about, headers, location = await getting
+    await http.pool.closeCachedConnections()
     if headers is None:
-        raise SystemExit("there are no media in the answer")
+        sys.exit("there are no media in the answer")
     print(about, headers.content_type, location)
 
 
 if __name__ == "__main__":
-    react(main, sys.argv[1:])
+    react(main, sys.argv[1:] if len(sys.argv) == 3 else sys.exit(__doc__))

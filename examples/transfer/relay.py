@@ -17,7 +17,8 @@ def change(part, payload):
     return payload  # as it comes
 
 
-upstream, listen = [*sys.argv[1:], "tcp:8080"][:2]
+words = sys.argv[1:] or sys.exit(__doc__)
+upstream, listen = [*words, "tcp:8080"][:2]
 site = StreamingSite(Relay(reactor, upstream, change=change))
 endpoint = endpoints.serverFromString(reactor, listen)
 endpoint.listen(site).addCallback(lambda port: print(port, flush=True))

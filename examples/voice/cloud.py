@@ -9,6 +9,7 @@ import sys
 from twisted.internet import endpoints, reactor
 
 from txmultipart import (
+    Limits,
     LiveWriter,
     MultipartResource,
     RelatedWriter,
@@ -26,6 +27,7 @@ def directive(namespace, name, **payload):
 
 class Cloud(MultipartResource):
     isLeaf = True
+    limits = Limits(max_part_size=1 << 20)  # bytes: half a minute of speech
 
     def __init__(self):
         super().__init__()
@@ -35,6 +37,7 @@ class Cloud(MultipartResource):
         if request.path.endswith(b"/ping"):
             request.setResponseCode(204)
             return b""
+        self.downchannel.finish()  # there is one
         self.downchannel = LiveWriter("related")
         return answer_with(request, self.downchannel)
 

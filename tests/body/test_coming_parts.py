@@ -81,7 +81,7 @@ async def test_what_was_appended_stands_before_it() -> None:
 async def test_no_parts_at_all() -> None:
     assert await ComingParts(Coming(None), boundary="b").as_bytes() == b"--b--\r\n"
     prompt = ComingParts(Coming(None), boundary="b", prompt=True)
-    assert await prompt.as_bytes() == b"--b--\r\n"
+    assert await prompt.as_bytes() == b"--b\r\n\r\n\r\n--b--\r\n"
 
 
 async def test_it_can_be_sent_once() -> None:
@@ -121,6 +121,7 @@ def test_given_up_while_nothing_comes(stop: str) -> None:
 def test_prompt_delimiters() -> None:
     channel = LiveWriter("related", "b")
     sink, done = sent(channel)
+    assert sink.getvalue() == b"--b\r\n"  # before there is a part
     channel.append_json({"a": 1})
     head = b"Content-Type: application/json\r\n\r\n"
     assert sink.getvalue() == b"--b\r\n" + head + b'{"a": 1}\r\n--b\r\n'

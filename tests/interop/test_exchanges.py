@@ -8,7 +8,18 @@ import sys
 from pathlib import Path
 from subprocess import run
 
-from tests.interop.exchanges import README, Exchange, declared, table, told
+import pytest
+
+from tests.interop.exchanges import (
+    END,
+    README,
+    START,
+    Exchange,
+    declared,
+    main,
+    table,
+    told,
+)
 from tests.programs import ROOT
 
 TESTS = """
@@ -27,6 +38,23 @@ def test_it_works_once(n): assert n == 1
 
 def test_the_readme_has_all_of_them() -> None:
     assert told(README.read_text()) == declared()
+
+
+def test_rows_go_into_the_readme_if_none_is_missing(tmp_path: Path) -> None:
+    text = f"before\n{START}{table([])}{END}behind"
+    readme, noted = tmp_path / "README.md", tmp_path / "rows.json"
+    readme.write_text(text)
+    first, *others = [(each[0], "1.0", *each[1:], True) for each in declared()]
+    noted.write_text(json.dumps([*others, ("pytest", "1", "a", "b", "c", True)]))
+    with pytest.raises(SystemExit) as refused:
+        main(str(noted), readme)
+    (_, missing, unknown) = str(refused.value).splitlines()
+    assert missing == f"no run of: {', '.join((first[0], *first[2:5]))}"
+    assert unknown == "no test says: pytest, a, b, c"
+    assert readme.read_text() == text
+    noted.write_text(json.dumps([first, *others]))
+    main(str(noted), readme)
+    assert told(readme.read_text()) == declared()
 
 
 def test_a_run_notes_what_has_passed(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,14 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseDone
 from twisted.web.http_headers import Headers
 
+from tests.interop.exchanges import README
 from tests.interop.voice import example
 from tests.programs import ROOT, run
 from txmultipart import (
@@ -26,6 +33,8 @@ from txmultipart.body.delivery import BodyReader
 from txmultipart.limits import UNLIMITED
 
 FOLDER = ROOT / "examples" / "matrix"
+
+CLIENT, SERVER = FOLDER / "client.py", FOLDER / "server.py"
 
 JSON = b'{"a": {"b": "c"}, "d": 1}'
 MEDIA = bytes(range(256)) * 16
@@ -75,11 +84,13 @@ class Response:
     resumeProducing = stopProducing = loseConnection = pauseProducing
 
 
+fetch = example("client", FOLDER).fetch
+
+
 def fetched(pieces: list[bytes], kind: str = KIND) -> tuple[Any, MemorySink]:
     """What ``fetch`` gives, and what it wrote."""
     sink = MemorySink(UNLIMITED)
-    response = Response(pieces, kind)
-    done = Deferred.fromCoroutine(example("client", FOLDER).fetch(response, sink))
+    done = Deferred.fromCoroutine(fetch(Response(pieces, kind), sink))
     outcome: list[Any] = []
     done.addBoth(outcome.append)
     assert outcome, "nothing more comes, and it still waits"
@@ -88,14 +99,46 @@ def fetched(pieces: list[bytes], kind: str = KIND) -> tuple[Any, MemorySink]:
     return outcome[0], sink
 
 
-@pytest.mark.parametrize("place", range(1, 400))
-def test_cut_in_two_anywhere(place: int) -> None:
-    (about, headers, location), sink = fetched([WHOLE[:place], WHOLE[place:]])
-    assert about == {"a": {"b": "c"}, "d": 1}
-    assert headers.content_type == "image/png"
-    assert headers.filename == "a.png"
-    assert location is None
-    assert sink.getvalue() == MEDIA
+def test_cut_in_two_anywhere() -> None:
+    for place in range(1, len(WHOLE)):
+        (about, headers, location), sink = fetched([WHOLE[:place], WHOLE[place:]])
+        assert about == {"a": {"b": "c"}, "d": 1}, place
+        assert headers.content_type == "image/png", place
+        assert headers.filename == "a.png", place
+        assert location is None, place
+        assert sink.getvalue() == MEDIA, place
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def lines_of(path: Path, function: str) -> int:
+    """How many lines a function has, without blank ones."""
+    text = path.read_text()
+    (found,) = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, Function) and node.name == function
+    ]
+    lines = text.splitlines()[found.lineno - 1 : found.end_lineno]
+    return len([line for line in lines if line.strip()])
+
+
+def test_our_figures_in_the_readme() -> None:
+    """Beside the code that Synapse has."""
+    rows = re.findall(r"^\| (.+) \| [\d,]+ \| ([\d,]+) \|$", README.read_text(), re.M)
+    told = dict(rows)
+    ours = {"read such an answer": (CLIENT, "fetch"), "write one": (SERVER, "media")}
+    for task, function in ours.items():
+        assert int(told[f"lines that {task}, without blank ones"]) == lines_of(
+            *function
+        )
+    places = f"{len(WHOLE) - 1:,}"
+    cut = (
+        f"an answer of {len(WHOLE):,} bytes in two reads, cut at each of {places} "
+        "places: both parts as sent"
+    )
+    assert told[cut] == places
 
 
 def test_byte_by_byte() -> None:
@@ -175,3 +218,55 @@ async def test_one_server_and_another(tmp_path: Path) -> None:
     assert odd.code == 404
     assert b"M_NOT_FOUND" in await BodyReader.from_response(odd).read()
     await server.stop()
+
+
+#: What a server says, and what the client says of it.
+UNUSABLE = {
+    "without end": (b"HTTP/1.1 500 No\r\n\r\n" + bytes(9 << 20), "500: b'"),
+    "an unknown charset": (
+        b"HTTP/1.1 404 No\r\nContent-Type: a/b; charset=none-such\r\n\r\n\x1b[2J",
+        r"404: b'\x1b[2J'",
+    ),
+    "nothing": (b"", "it takes too long"),
+    "half a page": (b"HTTP/1.1 500 No\r\n\r\n", "it takes too long"),
+    "half of it": (
+        b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n\r\n" % KIND.encode() + WHOLE[:-999],
+        "it takes too long",
+    ),
+}
+
+
+class Stuck(Protocol):
+    """Says its words, and then nothing any more; the connection stays open."""
+
+    factory: Any
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(self.factory.words)
+
+
+@pytest.mark.parametrize(("words", "told"), UNUSABLE.values(), ids=UNUSABLE)
+async def test_a_server_that_gets_stuck(
+    words: bytes, told: str, tmp_path: Path
+) -> None:
+    """One short line says so, and nothing is left behind."""
+    text, name = CLIENT.read_text(), "MAX_TIME = 300"
+    assert name in text
+    program = tmp_path / "client.py"
+    program.write_text(text.replace(name, "MAX_TIME = 1"))
+    factory: Any = Factory.forProtocol(Stuck)
+    factory.words = words
+    endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
+    port: Any = await endpoint.listen(factory)
+    url = f"http://127.0.0.1:{port.getHost().port}/"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    _, err, code = await getProcessOutputAndValue(
+        sys.executable, [str(program), url, str(tmp_path / "kept")], environment
+    )
+    assert code == 1
+    (line,) = err.decode().splitlines()
+    assert line.startswith(told)
+    assert len(line) < 3000
+    assert [path.name for path in tmp_path.iterdir()] == ["client.py"]
+    await port.stopListening()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +13,12 @@ from typing import Any
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
+from twisted.internet.testing import StringTransport
+from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.interop.clients import alexa
 from tests.interop.exchanges import exchange
@@ -21,8 +26,14 @@ from tests.interop.servers.keys import Keys, keys_in
 from tests.interop.servers.program import launch
 from tests.interop.voice import FOLDER, example, names, noting
 from tests.peers import peer
-from tests.programs import run
-from txmultipart import HTTP2ConnectionPool, LivePayload, NotMultipart
+from tests.programs import ROOT, run
+from txmultipart import (
+    HTTP2ConnectionPool,
+    LivePayload,
+    MultipartResource,
+    NotMultipart,
+    StreamingSite,
+)
 from txmultipart.treq import client
 
 NODE_CLOUD = Path(__file__).parent / "servers" / "node_cloud.mjs"
@@ -99,7 +110,7 @@ class Setting:
 
     def __init__(self, url: str) -> None:
         self.pool = HTTP2ConnectionPool(reactor, h2c=True)
-        module = example("client")
+        module = example("device")
         self.device = noting(module, reactor, client(reactor, pool=self.pool), url)
         self.listening: Deferred[None] = Deferred.fromCoroutine(self.device.listen())
         self.listening.addErrback(lambda reason: reason.trap(CancelledError) and None)
@@ -232,3 +243,80 @@ async def test_the_device_is_stopped_by_the_service(tmp_path: Path) -> None:
     assert device.printed.count("directive: Speak") == 1
     assert "sound " in device.printed
     await service.stop()
+
+
+async def spoken(*arguments: str) -> tuple[str, int]:
+    """What our device complains about if nothing is said, and what it exits with."""
+    silent = ["-c", 'exec "$0" "$@" </dev/null', sys.executable]
+    words = [*silent, str(FOLDER / "client.py"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    _, err, code = await getProcessOutputAndValue(peer("sh"), words, environment)
+    return err.decode(), code
+
+
+async def test_the_device_without_a_service() -> None:
+    port: Any = await serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(
+        Factory.forProtocol(Protocol)
+    )
+    url = f"http://127.0.0.1:{port.getHost().port}/"
+    await port.stopListening()
+    err, code = await spoken(url)
+    *others, last = err.splitlines()
+    assert code == 1
+    assert last.startswith("the service has not heard it: Connection was refused")
+    assert all(line.startswith("lost the service: Connection was") for line in others)
+
+
+class Deaf(MultipartResource):
+    """Answers all with 204, and notes who they say they are."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens: list[tuple[bytes, str]] = []
+
+    def render(self, request: Any) -> Any:
+        self.tokens.append((request.method, request.getHeader("Authorization")))
+        return super().render(request)
+
+    def render_GET(self, request: Any) -> bytes:
+        request.setResponseCode(204)
+        return b""
+
+    async def render_multipart(self, request: Any, reader: Any) -> None:
+        await reader.release()
+
+
+async def test_the_device_says_who_it_is() -> None:
+    deaf = Deaf()
+    endpoint = serverFromString(reactor, "tcp:0:interface=127.0.0.1")
+    port: Any = await endpoint.listen(StreamingSite(deaf))
+    url = f"http://127.0.0.1:{port.getHost().port}/"
+    assert await spoken(url, "secret") == ("", 0)
+    assert {method for method, _ in deaf.tokens} == {b"GET", b"POST"}
+    assert {token for _, token in deaf.tokens} == {"Bearer secret"}
+    await port.stopListening()
+
+
+async def test_the_microphone_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the network, and for nothing once nobody listens."""
+    monkeypatch.syspath_prepend(str(FOLDER))  # as for the program
+    recording = LivePayload()
+    microphone: Any = example("client").Microphone(recording)
+    transport = StringTransport()
+    microphone.makeConnection(transport)
+    microphone.dataReceived(FRAME[:100])
+    assert transport.producerState == "producing"
+    microphone.dataReceived(FRAME * 2)
+    assert transport.producerState == "paused"
+    source = recording.open()
+    assert [await maybeDeferred(source.read) for _ in "12"] == [FRAME, FRAME]
+    assert transport.producerState == "paused"
+    more = maybeDeferred(source.read)  # it has gone, and more is wanted
+    assert transport.producerState == "producing"
+    microphone.dataReceived(FRAME[100:])
+    assert await more == FRAME
+    source.close()
+    microphone.dataReceived(FRAME * 99)
+    assert (transport.producerState, microphone.rest) == ("producing", b"")

@@ -29,7 +29,7 @@ class Hour:
         pool = HTTP2ConnectionPool(self.clock, h2c=True, options=options)
         self.server = InMemoryServer(self.cloud, clock=self.clock, pool=pool)
         http = client(self.clock, agent=self.server.agent)
-        self.device = noting(example("client"), self.clock, http, URL)
+        self.device = noting(example("device"), self.clock, http, URL)
         self.listening = Deferred.fromCoroutine(self.device.listen())
         self.listening.addErrback(lambda reason: reason.trap(CancelledError) and None)
         self.server.pump()

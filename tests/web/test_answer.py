@@ -25,6 +25,7 @@ from tests.web.wire import Wire, request_bytes
 from txmultipart import (
     FormData,
     LimitExceeded,
+    LiveWriter,
     MalformedMultipart,
     MisuseError,
     MixedReplaceWriter,
@@ -449,6 +450,13 @@ class TestOrdinaryResources:
             # The connection is free for the next: nothing of the body was sent.
             assert wire.raw.partition(b"\r\n\r\n")[2].startswith(b"HTTP/1.1 200 OK\r\n")
             wire.lose()
+
+    def test_the_head_of_one_that_has_nothing_to_say_yet(self) -> None:
+        wire = Wire(Plain(LiveWriter("related", "b"))).send(request_bytes())
+        head, _, body = wire.raw.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert body == b"5\r\n--b\r\n\r\n"
+        wire.lose()
 
     def test_it_is_exported(self) -> None:
         assert txmultipart.answer_with is answer_with

@@ -32,9 +32,10 @@ class ComingParts(MultipartWriter):
     that can be a part. What was appended by hand stands before them. The length is not
     known, and the body can be sent once.
 
-    With ``prompt`` the delimiter of the next part follows each part at once: it tells
-    whoever reads that the part is whole, however long it takes till the next one. A
-    body that ends all the same then ends with an empty part.
+    With ``prompt`` the delimiter of each part is written before there is a part: the
+    first one at once, so that an answer's head leaves too, and the others behind the
+    part before, to tell whoever reads that it is whole. A body that ends all the same
+    then ends with an empty part.
     """
 
     def __init__(
@@ -78,10 +79,12 @@ class ComingParts(MultipartWriter):
         self._begin()
         self._taken = True
         serializer: Any = self._serializer()
+        opening = b""
         if self._prompt:
             serializer = _Prompt(serializer)
+            opening = serializer.open()
         self._source_in_use = _ComingSource(
-            self.parts, self._coming, serializer, self._made
+            self.parts, self._coming, serializer, self._made, opening
         )
         return self._source_in_use
 
@@ -92,18 +95,22 @@ class ComingParts(MultipartWriter):
 
 
 class _Prompt:
-    """A serializer that writes the delimiter of a part as soon as another one has ended."""
+    """A serializer that writes each delimiter before there is a part to stand behind it."""
 
     def __init__(self, serializer: MultipartSerializer) -> None:
         self._serializer = serializer
         self._delimiter = b"--" + serializer.boundary.encode("ascii") + CRLF
         self._written = b""
 
+    def open(self) -> bytes:
+        """The first one: whoever waits for the first part has the head till then."""
+        self._written = self._delimiter
+        return self._delimiter
+
     def send(self, event: Event) -> bytes:
         """The bytes of ``event``, without those that were written before."""
         if isinstance(event, PartEnd):
-            self._written = self._delimiter
-            return self._serializer.send(event) + self._delimiter
+            return self._serializer.send(event) + self.open()
         if isinstance(event, EndOfMultipart) and self._written:
             empty = self.send(PartBegin(PartHeaders(())))
             empty += self._serializer.send(PartEnd())
@@ -121,14 +128,19 @@ class _ComingSource(PartsSource):
         coming: AsyncIterable[Any],
         serializer: Any,
         make: Callable[[object], Payload],
+        opening: bytes,
     ) -> None:
         super().__init__(first, serializer)
+        self._opening = opening
         self._coming: AsyncIterator[Any] = aiter(coming)
         self._make = make
         self._left = self._count = len(first)
         self._finding: Deferred[Any] | None = None
 
     def _begin_next(self) -> bytes | Deferred[bytes]:
+        opening, self._opening = self._opening, b""
+        if opening:
+            return opening
         if self._left or self._ended:
             self._left = max(0, self._left - 1)
             return super()._begin_next()
