@@ -11,6 +11,7 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.python.failure import Failure
+from twisted.web._newclient import ParseError
 from twisted.web.client import ResponseFailed
 
 from tests.app.places import Breaking, Places, sent, serving
@@ -18,6 +19,7 @@ from tests.app.serving import MiB, Serving
 from tests.interop.servers.rude import RUDE, rude_server
 from txmultipart import StreamReset
 from txmultipart.app.answers import MOST_SHOWN, Output
+from txmultipart.app.patience import GaveUp
 from txmultipart.app.reasons import in_words
 
 each_way = pytest.mark.parametrize("way", [[], ["--h2c"], ["--http1.1"]])
@@ -152,6 +154,28 @@ async def test_a_rude_server(words: bytes, way: list[str]) -> None:
     assert not set("\n[<'") & set(said)
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "wrong number of parts"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
+            "2,3",
+        ),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "Chunk-size"),
+    ],
+    ids=["another protocol", "two lengths", "no chunk"],
+)
+async def test_what_is_no_http(answer: bytes, reason: str) -> None:
+    from twisted.internet import reactor
+
+    async with rude_server(reactor, answer) as url:
+        said = await sent(url, "-T", __file__)
+    assert isinstance(said, str)
+    assert said.startswith("txmultipart: what the server answered is no HTTP: ")
+    assert reason in said
+
+
 class Terminal(io.StringIO):
     """A stream that says that it is one."""
 
@@ -199,9 +223,11 @@ def wrapped(error: Exception) -> Exception:
         (ValueError("a reason"), "a reason"),
         (ValueError("two\n lines"), "two lines"),
         (ZeroDivisionError(), "ZeroDivisionError"),
-        (wrapped(ValueError("a reason")), "a reason"),
+        (wrapped(ValueError("a reason")), "answered is no HTTP: a reason"),
+        (wrapped(ParseError("wrong number of parts", b"SSH")), "no HTTP: wrong number"),
+        (wrapped(GaveUp("a reason")), "a reason"),
         (wrapped(ConnectionDone()), "closed the connection before"),
-        (wrapped(ConnectionLost()), "non-clean fashion"),
+        (wrapped(ConnectionLost()), "connection broke before"),
         (ConnectTimeout(), "could not be reached in time"),
         (wrapped(StreamReset(2)), "INTERNAL_ERROR"),
         (SSL.Error([("SSL routines", "", "no shared cipher")]), "no shared cipher"),

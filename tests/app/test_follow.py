@@ -14,6 +14,7 @@ from tests.app.places import Places, sent, serving
 from txmultipart import HTTP2ConnectionPool, RawBody
 from txmultipart.app.answers import refused
 from txmultipart.app.follow import FollowingAgent, NotFollowed
+from txmultipart.app.patience import Patience
 from txmultipart.web.pooled import pooled_agent
 
 CONTENT = b"content" * 1000
@@ -113,7 +114,8 @@ async def test_what_cannot_be_read_twice() -> None:
         with pytest.raises(NotFollowed, match="cannot be read a second time") as caught:
             await agent.request(b"PUT", (url + name).encode(), None, body)
         assert f" and points to {url}taken; " in str(caught.value)
-        await refused(caught.value.response)
+        patience = Patience(reactor, body, stall_time=0, max_time=0)
+        await refused(caught.value.response, patience)
         await pool.closeCachedConnections()
     assert places.taken.methods == []
 

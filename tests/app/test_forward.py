@@ -82,7 +82,13 @@ class Upstream(Resource):
         super().__init__()
         self.begun: Deferred[None] = Deferred()
         self.ended: Deferred[object] = Deferred()
+        self.silent: Deferred[None] = Deferred()
         self.counts: list[int] = []
+
+    def render_GET(self, request: Any) -> int:
+        request.notifyFinish().addErrback(lambda _: None)
+        self.silent.callback(None)
+        return NOT_DONE_YET
 
     def render_PUT(self, request: Any) -> int:
         done = Deferred.fromCoroutine(self._count(request))
@@ -132,16 +138,35 @@ async def test_it_forwards(tmp_path: Path) -> None:
     await port.stopListening()
 
 
+def reason(printed: str) -> tuple[str, str]:
+    """The code in the answer that is behind the headers, and its status."""
+    body, _, status = printed.rpartition("\n")
+    return json.loads(body)["error"], status
+
+
 async def test_what_is_under_way_when_it_stops_has_some_time(tmp_path: Path) -> None:
     service, upstream, url, port = await serve("--drain-time", "0")
     (tmp_path / "a").write_bytes(bytes(8_000_000))
     slowly = ("--limit-rate", "1M", "-T", str(tmp_path / "a"), url)
-    sending = Deferred.fromCoroutine(curl(*slowly))
+    sending = Deferred.fromCoroutine(curl("-w", "\n%{http_code}", *slowly))
     await upstream.begun
     await service.stopService()
     assert isinstance(await upstream.ended, UploadAborted)
-    _, code = await sending
-    assert code != 0
+    out, _ = await sending
+    assert reason(out) == ("stopping", "503")
+    await port.stopListening()
+
+
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+async def test_who_waits_for_the_upstream_is_told_when_it_stops(version: str) -> None:
+    """Whatever the upstream does: it got the request, and does nothing."""
+    service, upstream, url, port = await serve("--drain-time", "0")
+    asked = ("-w", "\n%{http_code}", version, url + "silent")
+    sending = Deferred.fromCoroutine(curl(*asked))
+    await upstream.silent
+    await service.stopService()
+    out, _ = await sending
+    assert reason(out) == ("stopping", "503")
     await port.stopListening()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,21 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python import usage
 
+from tests.app.places import Places, serving
 from tests.app.serving import Serving
 from txmultipart import FormData, MisuseError
 from txmultipart.app import send
 from txmultipart.app.answers import REFUSED, TAKEN
-from txmultipart.app.fields import add_field
+from txmultipart.app.fields import add_field, reads_standard_input
+from txmultipart.app.progress_line import ProgressLine
 from txmultipart.app.send import SendOptions as Options
+from txmultipart.app.standard_input import standard_input
+from txmultipart.body.payload import Payload
+from txmultipart.body.sources import BytesSource
 
 URL = "http://example.test/"
+OCTETS = b"Content-Type: application/octet-stream\r\n\r\n"
+TEXT = b"Content-Type: text/plain\r\n\r\n"
 
 
 def parsed(*line: str) -> Options:
@@ -54,6 +63,10 @@ class TestOptions:
             (["ftp://x", "-T", "x"], "begins with http"),
             (["-T", "x"], "number of arguments"),
             ([URL, "-T", "x", "--h2c", "--http1.1"], "--h2c or --http1.1"),
+            ([URL, "-F", "a=@-", "-F", "b=<-;type=a/b"], "can be sent only once"),
+            ([URL, "-T", "x", "-m", "1.5"], "max-time is a whole number"),
+            ([URL, "-T", "x", "--max-time", "-1"], "max-time is a whole number"),
+            ([URL, "-T", "x", "--stall-time", "9" * 19], "stall-time is a whole"),
             ([URL, "-T", "x", "-k", "--cacert", "x"], "--cacert or --insecure"),
             ([URL, "-T", "x", "--cacert", "/nowhere/at/all"], "No such file"),
             ([URL, "-T", "x", "--cacert", __file__], "no certificate in"),
@@ -69,11 +82,16 @@ class TestOptions:
             assert f"\n  {code} " in told
 
 
+def nothing() -> Payload:
+    """In the place of standard input, where that is not to be read."""
+    raise AssertionError
+
+
 async def serialized(*fields: str) -> bytes:
     """The form that ``fields`` describe."""
     form = FormData("x")
     for field in fields:
-        add_field(form, field)
+        add_field(form, field, nothing)
     return await form.as_bytes()
 
 
@@ -131,13 +149,58 @@ class TestFields:
         assert kind.encode() in body
         assert b"\r\n\r\ncontent\r\n--x--" in body
 
+    @pytest.mark.parametrize(
+        ("field", "head"),
+        [
+            ("f=@-", b'name="f"; filename="-"\r\n' + OCTETS),
+            ("f=@-;filename=", b'name="f"; filename="f"\r\n' + OCTETS),
+            ("f=@-;filename=b", b'name="f"; filename="b"\r\n' + OCTETS),
+            ("f=@-;filename=b.txt", b'name="f"; filename="b.txt"\r\n' + TEXT),
+            (
+                "f=@-;filename=b.txt;type=a/b",
+                b'name="f"; filename="b.txt"\r\nContent-Type: a/b\r\n\r\n',
+            ),
+            ("f=<-", b'name="f"\r\n\r\n'),
+            ("f=<-;type=text/plain", b'name="f"\r\n' + TEXT),
+        ],
+    )
+    async def test_standard_input(self, field: str, head: bytes) -> None:
+        form = FormData("x")
+        add_field(form, field, lambda: Payload(lambda: BytesSource(b"content")))
+        disposition = b"--x\r\nContent-Disposition: form-data; "
+        whole = disposition + head + b"content\r\n--x--\r\n"
+        assert reads_standard_input(field)
+        assert await form.as_bytes() == whole
+
+    @pytest.mark.parametrize("field", ["f=-", "f=@./-", "f=@-x", "f==@-", "f=@x;a=-"])
+    def test_no_standard_input(self, field: str) -> None:
+        assert not reads_standard_input(field)
+
+    @pytest.mark.parametrize(
+        "field", [b"f=@%s", b"f\xe9=1", b"f=1\xe9", b"f=@%s;filename=\xe9"]
+    )
+    def test_what_is_not_utf_8(self, field: bytes, tmp_path: Path) -> None:
+        path = os.fsencode(tmp_path) + b"/caf\xe9"
+        Path(os.fsdecode(path)).write_bytes(b"content")
+        said = os.fsdecode(field.replace(b"%s", path))
+        with pytest.raises(MisuseError, match=r"not UTF-8 .* ;filename=") as caught:
+            add_field(FormData(), said, nothing)
+        assert str(caught.value).isascii() or "…" in str(caught.value)
+
+    async def test_another_name_for_a_file(self, tmp_path: Path) -> None:
+        path = os.fsencode(tmp_path) + b"/caf\xe9"
+        Path(os.fsdecode(path)).write_bytes(b"content")
+        body = await serialized(f"f=@{os.fsdecode(path)};filename=café")
+        assert 'name="f"; filename="café"\r\n'.encode() in body
+        assert b"\r\n\r\ncontent\r\n" in body
+
     async def test_in_order(self, path: Path) -> None:
         body = await serialized("a=1", f"f=@{path}", "b=2")
         assert body.index(b'"a"') < body.index(b'"f"') < body.index(b'"b"')
 
     def test_an_unknown_setting(self, path: Path) -> None:
         with pytest.raises(MisuseError, match="does not know"):
-            add_field(FormData(), f"f=@{path};encoder=base64")
+            add_field(FormData(), f"f=@{path};encoder=base64", nothing)
 
 
 async def sent(*line: str) -> int | str:
@@ -178,6 +241,15 @@ class TestSending:
             assert await sent(serving.url, "-T", str(path)) == 0
             assert set(serving.files) == {"a b_#%.txt"}
 
+    async def test_a_name_that_is_not_utf_8(self, tmp_path: Path) -> None:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.bin"))
+        path.write_bytes(b"content")
+        places = Places()
+        async with serving(places) as url:
+            assert await sent(url + "taken/", "-T", str(path)) == 0
+        (request,) = places.taken.requests
+        assert request.uri == b"/taken/caf%E9.bin"
+
     async def test_a_refusal(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -211,6 +283,39 @@ class TestSending:
         assert result.startswith("txmultipart: ")
         assert "\n" not in result
 
+    @pytest.mark.parametrize(
+        ("option", "stored"),
+        [(["-T", "-"], "given"), (["-F", "f=@-;filename=given"], "given")],
+    )
+    async def test_standard_input(
+        self,
+        option: list[str],
+        stored: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        end, far = os.pipe()
+        os.write(far, b"content")
+        os.close(far)
+        monkeypatch.setattr(
+            send, "standard_input", lambda reactor: standard_input(reactor, end)
+        )
+        async with Serving(tmp_path) as inbox:
+            url = inbox.url + ("given" if option[0] == "-T" else "")
+            assert await sent(url, *option) == 0
+            assert inbox.files == {stored: b"content"}
+        os.close(end)
+
+    def test_a_signal_says_so_on_a_line_of_its_own(self) -> None:
+        """And first: what is torn down after it looks like a fault of the server."""
+        stream = io.StringIO()
+        outcome: list[int | str] = []
+        line = ProgressLine(stream)
+        line.show(1, None, None)
+        send._stopped(line, outcome)
+        assert stream.getvalue().endswith(" MB\n")
+        assert outcome == ["txmultipart: stopped"]
+
     async def test_progress_on_a_terminal(
         self,
         tmp_path: Path,
@@ -221,24 +326,6 @@ class TestSending:
         async with Serving(tmp_path) as serving:
             assert await sent(serving.url, "-T", __file__) == 0
         assert capsys.readouterr().err.endswith(" MB\n")
-
-    @pytest.mark.parametrize(
-        ("count", "total", "shown"),
-        [
-            (500_000, 1_000_000, "\r 50 %  0.5 MB"),
-            (1_000_000, 1_000_000, "\r100 %  1.0 MB\n"),
-            (5_000_000, None, "\r       5.0 MB"),
-        ],
-    )
-    def test_progress(
-        self,
-        count: int,
-        total: int | None,
-        shown: str,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        send._show_progress(count, total, None)
-        assert capsys.readouterr().err == shown
 
 
 class TestRun:

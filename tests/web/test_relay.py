@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import DNSLookupError
+from twisted.internet.error import ConnectionDone, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -355,6 +355,16 @@ def test_an_upstream_that_cannot_be_reached(sender: str, upstream: str) -> None:
 FAILURES: dict[str, tuple[Exception, int, str]] = {
     "too slow to connect": (ConnectTimeout(), 504, "reached in time"),
     "a name that is none": (DNSLookupError("secret.test"), 502, "DNS lookup failed"),
+    "no HTTP": (
+        ResponseFailed([Failure(ValueError("secret"))]),
+        502,
+        "what it answered is no HTTP",
+    ),
+    "half an answer": (
+        ResponseFailed([Failure(ConnectionDone("secret"))]),
+        502,
+        "it closed the connection before its answer was whole",
+    ),
     "anything": (ZeroDivisionError("secret.test"), 502, "ZeroDivisionError"),
     "of HTTP/2": (StreamReset(2), 502, "INTERNAL_ERROR"),
 }
@@ -403,6 +413,39 @@ def test_an_upstream_that_does_not_answer(sender: str, upstream: str) -> None:
     response = chain.run(sending)
     assert response.code == 504
     assert json.loads(chain.run(response.content()))["error"] == "upstream-timeout"
+    chain.close()
+
+
+@pytest.mark.parametrize("all_sent", [True, False])
+def test_it_gives_up(all_sent: bool, sender: str, upstream: str) -> None:
+    chain = Chain(never, sender, upstream)
+    live = LivePayload()
+    sending = chain.send("POST", RawBody(live))
+    live.write(b"some")
+    if all_sent:
+        live.finish()
+    chain.front.pump()
+    chain.relay.give_up()
+    chain.relay.give_up()
+    response = chain.run(sending)
+    problem = json.loads(chain.run(response.content()))
+    assert (response.code, problem["error"]) == (503, "stopping")
+    chain.front.advance(10)
+    chain.close()
+
+
+def test_giving_up_leaves_answers_that_have_begun(sender: str, upstream: str) -> None:
+    def handle(request: Any) -> Any:
+        request.write(b"hello ")
+        return size_of_body(request)
+
+    chain = Chain(handle, sender, upstream)
+    live = LivePayload()
+    response = chain.run(chain.send("POST", RawBody(live), unbuffered=True))
+    chain.relay.give_up()
+    live.write(b"some")
+    live.finish()
+    assert chain.run(response.content()) == b"hello 4"
     chain.close()
 
 

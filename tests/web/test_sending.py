@@ -18,7 +18,9 @@ from twisted.web._newclient import ParseError
 from twisted.web.client import ResponseFailed
 from twisted.web.http_headers import Headers
 
+from tests.web.far import Far
 from txmultipart import MisuseError, RawBody, UpstreamFailed, UpstreamTimeout
+from txmultipart.http2 import HTTP2Error
 from txmultipart.web.onward import State as OnwardState
 from txmultipart.web.sending import Sending, State, Stopping
 
@@ -274,3 +276,13 @@ async def test_reasons(cause: Exception, reason: str) -> None:
     assert case.asked is not None
     failed: Any = case.asked.result
     assert failed.message == f"the upstream failed: {reason}"
+
+
+def test_a_body_before_its_head() -> None:
+    """HTTP/2: the reason says what the server did, and not something about a length."""
+    far = Far()
+    asked = far.ask()
+    far.end.data(1, b"content")
+    assert isinstance(asked.reason, HTTP2Error)
+    assert str(asked.reason) == "a body before its head"
+    far.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.web.iweb import IResponse
 
+from txmultipart.app.patience import Patience
 from txmultipart.app.reasons import in_words
 from txmultipart.body.delivery import BodyReader
 
@@ -49,28 +50,32 @@ class Output:
         self.write(b"" if self._last == b"\n" else b"\n", final=True)
 
 
-async def show(answer: IResponse) -> int:
+async def show(answer: IResponse, patience: Patience) -> int:
     """Show ``answer``; gives what to exit with. Raises what breaks one of success.
 
     That of a success goes to standard output, whole. Of any other the status and the
-    beginning of the body go to standard error.
+    beginning of the body go to standard error. ``patience`` is told of each piece.
     """
     if not 200 <= answer.code <= 299:
-        return await refused(answer)
-    output = Output(sys.stdout)
-    async for chunk in BodyReader.from_response(answer):
-        output.write(chunk)
-    output.write(b"", final=True)
+        return await refused(answer, patience)
+    output, body = Output(sys.stdout), BodyReader.from_response(answer)
+    try:
+        while chunk := await body.read_chunk():
+            output.write(chunk)
+            patience.heard()
+        output.write(b"", final=True)
+    finally:
+        body.close()
     return TAKEN
 
 
-async def refused(answer: IResponse, why: str = "") -> int:
+async def refused(answer: IResponse, patience: Patience, why: str = "") -> int:
     """Say that ``answer`` is none of success, and ``why`` it does not lead to one."""
     say(f"the server answered {_status(answer)}{why}")
     output = Output(sys.stderr)
     # Another has read it if it was a redirect on the way.
     with suppress(RuntimeError):
-        await _show_some(BodyReader.from_response(answer), output)
+        await _show_some(BodyReader.from_response(answer), output, patience)
     return REFUSED
 
 
@@ -80,15 +85,17 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
-async def _show_some(body: BodyReader, output: Output) -> None:
+async def _show_some(body: BodyReader, output: Output, patience: Patience) -> None:
     left = MOST_SHOWN
     try:
         while left >= 0 and (chunk := await body.read_chunk()):
             output.write(chunk[:left])
             left -= len(chunk)
+            patience.heard()
     except Exception as error:
         output.end_line()
-        say(f"the rest of the answer is missing: {in_words(error)}")
+        why = in_words(patience.gave_up or error)
+        say(f"the rest of the answer is missing: {why}")
     finally:
         output.end_line()
         body.close()

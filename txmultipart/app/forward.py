@@ -36,5 +36,6 @@ class Forwarding:
         return [f"Forwarding from {place} to {self._url}"]
 
     def close(self) -> Deferred[None]:
-        """Close the connections to the upstream; fires when they are closed."""
+        """Give up what has no answer, and close the connections; fires when they are closed."""
+        self._relay.give_up()
         return self._relay.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getopt
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 
@@ -23,6 +23,18 @@ def _named(package: str) -> str:
         return f"{package}/{installed(package)}"
     except PackageNotFoundError:  # it runs from a folder, without having been installed
         return f"{package}/unknown"
+
+
+def whole_number(name: str, unit: str) -> Callable[[str], int]:
+    """What makes a number of an option's text; ``ValueError`` says what it should be."""
+
+    def parse(text: str) -> int:
+        # With more digits than that a reactor cannot reckon.
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            raise ValueError(f"{name} is a whole number of {unit}")
+        return int(text)
+
+    return parse
 
 
 class VersionedOptions(usage.Options):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from OpenSSL import SSL
 from service_identity import VerificationError
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.error import TimeoutError as ConnectTimeout
 
 from txmultipart.http2 import HTTP2Error
-from txmultipart.web.sending import innermost
+from txmultipart.web.sending import innermost, is_no_http
 
 _UNTRUSTED = (
     "the server's certificate is not to be trusted: nobody known here vouches for it,"
@@ -30,12 +30,14 @@ def in_words(error: BaseException) -> str:
         return _ANOTHER
     if isinstance(cause, ConnectionDone):
         return "the server closed the connection before its answer was whole"
+    if isinstance(cause, ConnectionLost):
+        return "the connection broke before the server's answer was whole"
     if isinstance(cause, ConnectTimeout):
         return "the server could not be reached in time"
     if isinstance(cause, HTTP2Error):
         return f"the connection failed: {cause}"
-    if len(cause.args) == 2 and isinstance(cause.args[1], bytes):
-        # Twisted's of HTTP/1.1: a sentence, and the bytes that it is about.
+    if is_no_http(error):
+        # Twisted's: a sentence, and perhaps the bytes that it is about.
         return f"what the server answered is no HTTP: {cause.args[0]}"
     return " ".join(str(cause).split()) or type(cause).__name__
 

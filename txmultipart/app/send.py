@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,10 +18,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IPolicyForHTTPS
 
 from txmultipart.app.answers import refused, show
-from txmultipart.app.fields import add_field
+from txmultipart.app.fields import add_field, reads_standard_input
 from txmultipart.app.follow import FollowingAgent, NotFollowed
-from txmultipart.app.options import AnyOrderOptions
+from txmultipart.app.options import AnyOrderOptions, whole_number
+from txmultipart.app.patience import Patience
+from txmultipart.app.progress_line import ProgressLine
 from txmultipart.app.reasons import in_words
+from txmultipart.app.standard_input import NAME as STANDARD_INPUT
+from txmultipart.app.standard_input import standard_input
 from txmultipart.app.trust import TrustAll, policy_of
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.writer import FormData
@@ -30,6 +36,8 @@ from txmultipart.web.pooled import pooled_agent
 
 # With another value than the true one, two readers would see two requests.
 _FRAMING = frozenset(("content-length", "transfer-encoding"))
+
+_STOPPED = "txmultipart: stopped"
 
 _EXIT_CODES = """
 Exit codes:
@@ -45,14 +53,15 @@ class SendOptions(AnyOrderOptions):
     """What ``txmultipart send`` takes.
 
     ``-F`` and ``-T`` are those of curl for NAME=TEXT, NAME=@PATH, NAME=<PATH and
-    a path to send; curl's further forms are not known.
+    a path to send, ``-`` being standard input; curl's further forms are not known.
     """
 
     synopsis = "URL (-F NAME=CONTENT)... | URL -T FILE [options]"
     longdesc = (
         "Send a form (POST) or one file (PUT), over HTTP/2 where a server at https://"
         " has it. A redirect is followed if the upload goes there as it is, but not if"
-        " a GET would have to follow. Progress goes to a terminal."
+        " a GET would have to follow. Progress goes to a terminal. For one FILE or PATH"
+        " a - may stand: standard input, sent while it comes."
     )
     optFlags = (
         ("h2c", None, "Speak HTTP/2 at http:// too: the server is known to."),
@@ -60,8 +69,27 @@ class SendOptions(AnyOrderOptions):
         ("insecure", "k", "Do not check the certificate of the server."),
     )
     optParameters = (
-        ("upload-file", "T", None, "Send this file as the whole body."),
+        (
+            "upload-file",
+            "T",
+            None,
+            "Send this file as the whole body; - is what comes in.",
+        ),
         ("cacert", None, None, "Trust the authorities in this file (PEM), no others."),
+        (
+            "max-time",
+            "m",
+            0,
+            "Give up after so many seconds in all; 0: never.",
+            whole_number("max-time", "seconds"),
+        ),
+        (
+            "stall-time",
+            None,
+            300,
+            "Give up a server that does nothing for so many seconds; 0: never.",
+            whole_number("stall-time", "seconds"),
+        ),
     )
 
     def __init__(self) -> None:
@@ -99,7 +127,8 @@ class SendOptions(AnyOrderOptions):
         if name.strip().lower() in _FRAMING:
             raise usage.UsageError(f"{name} follows from what is sent")
         try:
-            self["headers"].addRawHeader(name, value.strip())
+            # As it stands on the command line, whatever coding that has.
+            self["headers"].addRawHeader(name.encode(), os.fsencode(value.strip()))
         except ValueError:
             raise usage.UsageError(f"{name!r} is no name of a header") from None
 
@@ -109,6 +138,8 @@ class SendOptions(AnyOrderOptions):
         """Either a form or a file, and one way to do it."""
         if bool(self["form"]) == bool(self["upload-file"]):
             raise usage.UsageError("send takes either -F, several times, or -T once")
+        if sum(map(reads_standard_input, self["form"])) > 1:
+            raise usage.UsageError("standard input (-) can be sent only once")
         if self["h2c"] and self["http1.1"]:
             raise usage.UsageError("say --h2c or --http1.1, not both")
         if self["insecure"] and self["cacert"] is not None:
@@ -135,17 +166,32 @@ def run(options: SendOptions) -> int | str:
     # It always ends so, with 0 also when a signal stopped it in the middle.
     with suppress(SystemExit):
         react(begin, ())
-    return outcome[0] if outcome else "txmultipart: stopped"
+    return outcome[0] if outcome else _STOPPED
 
 
 async def _send(reactor: Any, options: SendOptions, outcome: list[int | str]) -> None:
+    """The first outcome counts."""
+    line = ProgressLine(sys.stderr)
+    trigger = reactor.addSystemEventTrigger(
+        "before", "shutdown", _stopped, line, outcome
+    )
     pool = _pool(reactor, options)
+    result: int | str
     try:
-        outcome.append(await _exchange(reactor, pool, options))
+        result = await _exchange(reactor, pool, options, line)
     except Exception as error:
-        outcome.append(f"txmultipart: {in_words(error)}")
-    finally:
-        await pool.closeCachedConnections()
+        line.close()
+        result = f"txmultipart: {in_words(error)}"
+    outcome.append(result)
+    await pool.closeCachedConnections()
+    if _STOPPED not in outcome:
+        reactor.removeSystemEventTrigger(trigger)
+
+
+def _stopped(line: ProgressLine, outcome: list[int | str]) -> None:
+    """Before anything is torn down, which would look like a fault of the server."""
+    line.close()
+    outcome.append(_STOPPED)
 
 
 def _pool(reactor: Any, options: SendOptions) -> HTTPConnectionPool:
@@ -156,33 +202,46 @@ def _pool(reactor: Any, options: SendOptions) -> HTTPConnectionPool:
     return pool
 
 
-async def _exchange(reactor: Any, pool: Any, options: SendOptions) -> int:
-    method, url, body = _request(options)
+async def _exchange(
+    reactor: Any, pool: Any, options: SendOptions, line: ProgressLine
+) -> int:
+    method, url, body = _request(reactor, options, line)
+    patience = Patience(
+        reactor,
+        body,
+        stall_time=options["stall-time"],
+        max_time=options["max-time"],
+    )
     direct = MultipartAgent(pooled_agent(reactor, pool, options["policy"]))
     agent: Any = FollowingAgent(direct, reactor)
-    try:
-        answer = await agent.request(method, url.encode(), options["headers"], body)
-    except NotFollowed as redirect:
-        return await refused(redirect.response, str(redirect))
-    return await show(answer)
+
+    async def ask() -> int:
+        try:
+            asked = agent.request(method, url.encode(), options["headers"], body)
+            answer = await asked
+        except NotFollowed as redirect:
+            line.close()
+            return await refused(redirect.response, patience, str(redirect))
+        line.close()
+        return await show(answer, patience)
+
+    return await patience.bear(Deferred.fromCoroutine(ask()))
 
 
-def _request(options: SendOptions) -> tuple[bytes, str, BodyProducer]:
-    progress = _show_progress if sys.stderr.isatty() else None
+def _request(
+    reactor: Any, options: SendOptions, line: ProgressLine
+) -> tuple[bytes, str, BodyProducer]:
+    progress = line.show if sys.stderr.isatty() else None
     if options["upload-file"] is None:
         form = FormData(progress=progress)
         for field in options["form"]:
-            add_field(form, field)
+            add_field(form, field, partial(standard_input, reactor))
         return b"POST", options["url"], form
+    if options["upload-file"] == STANDARD_INPUT:
+        body = RawBody(standard_input(reactor), progress=progress)
+        return b"PUT", options["url"], body
     path = Path(options["upload-file"])
     url = options["url"]
     # As curl does it: a URL that ends in a slash gets the file's name.
-    url += quote(path.name) if url.endswith("/") else ""
+    url += quote(os.fsencode(path.name)) if url.endswith("/") else ""
     return b"PUT", url, RawBody(path, progress=progress)
-
-
-def _show_progress(count: int, total: int | None, current: object) -> None:
-    share = f"{count * 100 // total:3d} %" if total else "     "
-    end = "\n" if count == total else ""
-    sys.stderr.write(f"\r{share}  {count / 1e6:,.1f} MB{end}")
-    sys.stderr.flush()

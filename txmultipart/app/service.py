@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from txmultipart.app.forward import Forwarding, checked_url
 from txmultipart.app.inbox import Inbox
-from txmultipart.app.options import VersionedOptions
+from txmultipart.app.options import VersionedOptions, whole_number
 from txmultipart.app.target import Receiving, Target
 from txmultipart.limits import Limits
 from txmultipart.web.site import StreamingSite
@@ -41,17 +41,6 @@ Announce = Callable[[str], object]
 _log = Logger()
 
 
-def _whole_number(name: str, unit: str) -> Callable[[str], int]:
-    """What makes a number of an option's text; ``ValueError`` says what it should be."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"{name} is a whole number of {unit}")
-        return int(text)
-
-    return parse
-
-
 class InboxOptions(VersionedOptions):
     """How an inbox receives; where it puts things is said otherwise."""
 
@@ -65,14 +54,14 @@ class InboxOptions(VersionedOptions):
             None,
             Limits().max_part_size,
             "The largest file that is taken, in bytes; with --forward, the largest body.",
-            _whole_number("max-size", "bytes"),
+            whole_number("max-size", "bytes"),
         ),
         (
             "drain-time",
             None,
             10,
             "Seconds that uploads under way have when the service stops.",
-            _whole_number("drain-time", "seconds"),
+            whole_number("drain-time", "seconds"),
         ),
         (
             "forward",

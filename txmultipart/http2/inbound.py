@@ -79,6 +79,11 @@ class Inbound:
         self._ended = False
         self._passing = False
 
+    @property
+    def has_head(self) -> bool:
+        """Whether the head is here: until then not even no bytes would fit."""
+        return self._length is None or self._length >= 0
+
     def fits(self, size: int, end: bool) -> bool:
         """Whether so many more bytes agree with the Content-Length (section 8.1.1)."""
         if self._length is None:

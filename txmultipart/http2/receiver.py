@@ -124,8 +124,7 @@ class Receiver:
         if stream is not None and _is_too_much(stream.inbound, body, end):
             self.floods.resets.take()
             code = ErrorCodes.PROTOCOL_ERROR
-            error = StreamReset(code, message="not the length it said")
-            self.streams.reset(stream, error)
+            self.streams.reset(stream, StreamReset(code, message=_why(stream.inbound)))
             self._drop(stream_id, size, end)
             return None
         if stream is None:
@@ -189,3 +188,7 @@ class Receiver:
 def _is_too_much(body: Inbound, size: int, end: bool) -> bool:
     # After its end anything is, and h2 says so with the right code.
     return not body.remote_ended and not body.fits(size, end)
+
+
+def _why(body: Inbound) -> str:
+    return "not the length it said" if body.has_head else "a body before its head"
