@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor, StringTransport
 
-from txmultipart.http2.prompt import write_now
+from txmultipart.http2 import Client, ClientStream, RequestFields
+from txmultipart.http2.frames import Kind, frame, window_update
+from txmultipart.http2.prompt import send_now, write_now
 
 
 class Socket(FileDescriptor):
@@ -28,7 +33,7 @@ class Socket(FileDescriptor):
 def test_what_was_written_leaves_at_once() -> None:
     transport = Socket()
     transport.write(b"abc")
-    write_now(transport)
+    assert write_now(transport)
     assert transport.sent == [b"abc"]
     assert transport not in transport.reactor.getWriters()
 
@@ -37,8 +42,24 @@ def test_what_was_written_leaves_at_once() -> None:
 def test_the_reactor_goes_on_where_it_does_not(answer: object) -> None:
     transport = Socket(answer)
     transport.write(b"abc")
-    write_now(transport)
+    assert not write_now(transport)
     assert transport in transport.reactor.getWriters()
+
+
+def test_past_the_transport() -> None:
+    transport = Socket()
+    assert send_now(transport, b"abc") == b""
+    assert transport.sent == [b"abc"]
+    assert transport not in transport.reactor.getWriters()
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [(0, b"abc"), (2, b"c"), (CONNECTION_LOST, b"abc")], ids=str
+)
+def test_what_is_still_to_be_written(answer: object, left: bytes) -> None:
+    transport = Socket(answer)
+    assert send_now(transport, b"abc") == left
+    assert transport not in transport.reactor.getWriters()
 
 
 def test_one_that_is_about_to_close_is_left_alone() -> None:
@@ -46,14 +67,86 @@ def test_one_that_is_about_to_close_is_left_alone() -> None:
     transport = Socket()
     transport.write(b"abc")
     transport.loseConnection()
-    write_now(transport)
+    assert not write_now(transport)
+    assert send_now(transport, b"d") == b"d"
     gone = Socket()
     gone.write(b"abc")
     gone.connected = False
-    write_now(gone)
+    assert not write_now(gone)
+    assert send_now(gone, b"d") == b"d"
     assert transport.sent == gone.sent == []
 
 
 def test_any_other_transport_will_do() -> None:
-    write_now(StringTransport())
-    write_now(None)
+    for transport in (StringTransport(), None):
+        assert not write_now(transport)
+        assert send_now(transport, b"abc") == b"abc"
+
+
+class Connected(Socket):
+    """One that a connection of HTTP/2 can be made on."""
+
+    def getPeer(self) -> None:
+        """Nobody in particular."""
+
+
+class Nobody:
+    """Hears of a connection and of an exchange, and does nothing about it."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: None
+
+
+def begun(transport: Socket) -> tuple[Client, ClientStream]:
+    """A connection with a request under way, whose transport holds nothing."""
+    client = Client(Clock(), Nobody())
+    client.makeConnection(transport)
+    client.dataReceived(frame(Kind.SETTINGS, 0, 0, b""))
+    request = RequestFields(b"PUT", b"http", b"a.test", b"/", [])
+    stream = client.open(request, Nobody(), end=False)
+    stream.write(bytes(200_000))
+    transport.doWrite()  # as the reactor does
+    client.dataReceived(frame(Kind.PING, 0, 0, bytes(8)))
+    transport.sent.clear()
+    return client, stream
+
+
+def opened(size: int) -> bytes:
+    return window_update(0, size) + window_update(1, size)
+
+
+def test_the_first_frame_goes_ahead_of_the_others() -> None:
+    client, _ = begun(transport := Connected())
+    client.dataReceived(opened(40_000))
+    assert [len(data) for data in transport.sent] == [9 + 16384, 2 * 9 + 40_000 - 16384]
+    transport.sent.clear()
+    client.dataReceived(opened(16384))
+    assert [len(data) for data in transport.sent] == [9 + 16384]
+
+
+def test_the_order_stays_when_the_system_takes_little() -> None:
+    whole, _ = begun(expected := Connected())
+    whole.dataReceived(opened(40_000))
+    client, _ = begun(transport := Connected())
+    taken: list[bytes] = []
+
+    def few(data: bytes) -> int:
+        taken.append(bytes(data[:999]))
+        return len(taken[-1])
+
+    transport.writeSomeData = few  # type: ignore[method-assign]
+    client.dataReceived(opened(40_000))
+    while transport in transport.reactor.getWriters():
+        transport.doWrite()
+    assert b"".join(taken) == b"".join(expected.sent)
+
+
+def test_no_more_than_some_leaves_past_the_transport() -> None:
+    """Else who is never held back could keep the reactor from all else."""
+    client, stream = begun(transport := Connected())
+    stream.write(bytes(800_000))
+    client.dataReceived(opened(900_000))
+    size = sum(len(data) for data in transport.sent)
+    assert 128 << 10 <= size < 400_000
+    assert transport in transport.reactor.getWriters()
+    assert client.blocked

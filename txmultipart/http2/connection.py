@@ -43,7 +43,6 @@ from txmultipart.http2.floods import Floods
 from txmultipart.http2.frames import goaway
 from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
-from txmultipart.http2.prompt import write_now
 from txmultipart.http2.reading import adapt_reading
 from txmultipart.http2.receiver import Receiver
 from txmultipart.http2.scheduler import Scheduler
@@ -85,7 +84,7 @@ class Connection(Link):
         self._splitter = Splitter(
             self.receiver, options, self.floods, preface=self.preface
         )
-        self._scheduler = Scheduler(h2, self, frame_sent=self.floods.data_sent)
+        self._scheduler = Scheduler(h2, self, frames_sent=self.floods.data_sent)
         #: What is done about an event of h2; most need nothing.
         self.handlers: dict[type[Event], Any] = {
             TrailersReceived: self.trailers_received,
@@ -94,7 +93,7 @@ class Connection(Link):
             RemoteSettingsChanged: self.settings_changed,
         }
         self._ahead: list[Buffer] = []
-        self._busy = self._wrote = False
+        self._busy = False
 
     # The transport ----------------------------------------------------------------
 
@@ -108,7 +107,8 @@ class Connection(Link):
         if self.stage is Stage.CLOSED:
             return
         adapt_reading(self.transport, len(data))
-        self._busy, self._wrote = True, False
+        self.begin_answer()
+        self._busy = True
         try:
             self._splitter.receive(data)
             self._give_credit_back()
@@ -119,8 +119,7 @@ class Connection(Link):
         finally:
             self._busy = False
         self.pump()
-        if self._wrote and not self.blocked:
-            write_now(self.transport)
+        self.end_answer()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
@@ -156,7 +155,6 @@ class Connection(Link):
 
     def _write(self, data: bytes) -> None:
         if data and self.stage is not Stage.CLOSED:
-            self._wrote = True
             self.write(data)
 
     def _give_credit_back(self) -> None:

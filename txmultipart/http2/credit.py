@@ -16,7 +16,7 @@ Tried with h2 4.4.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -91,18 +91,15 @@ class LumpCredit(PlainCredit):
             return super().send(stream_id, pieces, end=False)  # h2 says what is wrong
         books.outbound_flow_control_window -= size
         stream.outbound_flow_control_window -= size
-        return [books.data_to_send(), *_framed(stream_id, pieces)]
+        ahead: list[Buffer] = [books.data_to_send()]
+        for piece in pieces:
+            high, low = divmod(len(piece), 256)
+            ahead += HEADER.pack(high, low, _DATA, 0, stream_id), piece
+        return ahead
 
     def _left(self, stream: Any) -> int:
         left: int = stream.outbound_flow_control_window
         return min(left, int(self._connection.outbound_flow_control_window))
-
-
-def _framed(stream_id: int, pieces: Sequence[Buffer]) -> Iterator[Buffer]:
-    for piece in pieces:
-        size = len(piece)
-        yield HEADER.pack(size >> 8, size & 0xFF, _DATA, 0, stream_id)
-        yield piece
 
 
 def make_credit(connection: H2Connection) -> PlainCredit:

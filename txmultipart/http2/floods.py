@@ -91,9 +91,9 @@ class Floods:
         self._updates += 2
         self._useful += _FRAME
 
-    def data_sent(self, size: int) -> None:
-        """So may the windows that it took from: what answers us is of use."""
-        self._updates += 20 + (size >> 9)
+    def data_sent(self, frames: int, size: int) -> None:
+        """So may the windows that they took from: what answers us is of use."""
+        self._updates += 20 * frames + (size >> 9)
         self._useful += size
 
     def frame(self, head: Head) -> None:

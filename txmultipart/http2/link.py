@@ -30,6 +30,10 @@ from zope.interface import implementer
 
 from txmultipart.http2.alarm import Alarm
 from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.prompt import send_now, write_now
+
+#: Bytes that may leave at once for one read.
+_AT_ONCE = 128 << 10
 
 
 @implementer(IPushProducer)
@@ -43,6 +47,8 @@ class Link(Protocol):
         self.options = options
         #: The transport takes no more.
         self.blocked = False
+        self._at_once = 0  # bytes that may leave past the transport
+        self._holds = True  # the transport may hold something
         self._deaf = False
         self._unread = 0  # bytes written while it took no more
         self._abort = Alarm(clock, self._abort_now)
@@ -64,7 +70,7 @@ class Link(Protocol):
 
     def resumeProducing(self) -> None:
         """It does again."""
-        self.blocked = False
+        self.blocked = self._holds = False
         self._unread = 0
         self._listen()
         self.pump()
@@ -75,9 +81,32 @@ class Link(Protocol):
 
     def write(self, data: bytes) -> None:
         """Some bytes that cannot wait."""
+        if self.is_prompt:
+            self._at_once -= len(data)
+            data = send_now(self.transport, data)
+            if not data:
+                return
+        self._holds = True
         self.transport.write(data)
         if self.blocked:
             self._listen_less(len(data))
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether what is written next leaves at once."""
+        return self._at_once > 0 and not self._holds
+
+    def begin_answer(self) -> None:
+        """Some bytes have come: let what is written leave at once."""
+        self._at_once = _AT_ONCE
+
+    def end_answer(self) -> None:
+        """They have been looked at, and everything has been written."""
+        self._at_once = 0
+        # One that is being closed is left alone: what it does at the end has to be the
+        # reactor's doing.
+        if self._holds and not self.blocked and not self._abort.is_set:
+            self._holds = not write_now(self.transport)
 
     def _listen_less(self, size: int) -> None:
         # Whoever asks, and does not read our answers, is not heard any more.

@@ -8,7 +8,9 @@
                       a write, a WINDOW_UPDATE or SETTINGS brings it back
 
 Whose turn it is (``Lines``) sends up to a quantum, and waits again if more is left.
-While the transport is full nobody sends. What was sent is written in batches.
+While the transport is full nobody sends. What was sent is written in batches; but where
+it leaves at once, the first frame goes ahead: a peer whose window is small has something
+to do then, and may have opened it again by the time that the rest has been sent.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from txmultipart.http2.credit import Buffer, make_credit
 from txmultipart.http2.lines import Lines
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.outbound import Outbound
+
+#: What h2 had to say before, the header of the first frame, and its payload.
+_FIRST = 3
 
 
 class Sender(Protocol):
@@ -41,6 +46,11 @@ class Way(Protocol):
     options: HTTP2Options
     blocked: bool
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether what is written next leaves at once."""
+        ...
+
     def send_ahead(self, data: list[Buffer]) -> None:
         """Write this before what h2 has ready from now on."""
         ...
@@ -53,7 +63,7 @@ class Way(Protocol):
 class Scheduler:
     """Sends what the streams of one connection have, in turns.
 
-    ``frame_sent`` is told the size of each frame.
+    ``frames_sent`` is told how many frames were sent, and their sizes together.
     """
 
     def __init__(
@@ -61,17 +71,17 @@ class Scheduler:
         h2: H2Connection,
         way: Way,
         *,
-        frame_sent: Callable[[int], None],
+        frames_sent: Callable[[int, int], None],
     ) -> None:
         self._h2 = h2
         self._credit = make_credit(h2)
         self._way = way
         self._quantum, self._batch = way.options.quantum, way.options.batch
-        self._frame_sent = frame_sent
+        self._frames_sent = frames_sent
         self._waiting: Lines[Sender] = Lines()
         self._unflushed = 0
         self._frames = 0
-        self._running = False
+        self._running = self._hastens = False
 
     def ready(self, stream: Sender) -> None:
         """It has something to send."""
@@ -87,7 +97,7 @@ class Scheduler:
 
     def window_opened(self, streams: Iterable[Sender]) -> None:
         """Some of these may send again; who has sent last is the last."""
-        waiting = [s for s in streams if s.outbound.size or s.outbound.over]
+        waiting = [s for s in streams if s.outbound.has_more]
         for stream in sorted(waiting, key=lambda s: s.outbound.turn):
             self.ready(stream)
 
@@ -95,7 +105,7 @@ class Scheduler:
         """Let everybody send what can be sent."""
         if self._running:
             return  # somebody who sends has written; the loop below goes on
-        self._running = True
+        self._running, self._hastens = True, self._way.is_prompt
         try:
             while self._waiting and not self._way.blocked:
                 self._turn(self._waiting.next())
@@ -133,8 +143,12 @@ class Scheduler:
         pieces = [data[at : at + longest] for at in range(0, size, longest)]
         last = stream.outbound.over and not stream.outbound.trailers
         ahead = self._credit.send(stream.stream_id, pieces, end=last)
+        if self._hastens and not last:
+            ahead = self._hasten(ahead)
         self._way.send_ahead(ahead)
-        self._sent(stream, pieces)
+        self._frames += len(pieces)
+        stream.outbound.turn = self._frames
+        self._frames_sent(len(pieces), size)
         if last:
             self._ended(stream)
         self._unflushed += size
@@ -142,11 +156,13 @@ class Scheduler:
             self._write()
         return size
 
-    def _sent(self, stream: Sender, pieces: list[Buffer]) -> None:
-        self._frames += len(pieces)
-        stream.outbound.turn = self._frames
-        for piece in pieces:
-            self._frame_sent(len(piece))
+    def _hasten(self, ahead: list[Buffer]) -> list[Buffer]:
+        self._hastens = False
+        if len(ahead) <= _FIRST:
+            return ahead
+        self._way.send_ahead(ahead[:_FIRST])
+        self._way.flush()
+        return ahead[_FIRST:]
 
     def _ended(self, stream: Sender) -> None:
         stream.outbound.close()
