@@ -76,6 +76,19 @@ class TestInbound:
         assert client.code is None
         client.lose()
 
+    @pytest.mark.parametrize("first", [1, 1000, 65_534])
+    def test_a_body_that_comes_before_the_word_of_a_smaller_window(
+        self, first: int
+    ) -> None:
+        client = Client(Echo(), first_window=first)
+        stream_id = client.request("PUT", end=False)
+        for size in (16_384, 16_384, 16_384, 16_383):
+            client.data(stream_id, bytes(size))
+        client.data(stream_id, end=True)
+        assert client.code is None
+        assert client.answers[stream_id].body == bytes(65_535)
+        client.lose()
+
     def test_credit_comes_in_lumps(self) -> None:
         client = Client(Echo())
         stream_id = begin(client)

@@ -665,6 +665,17 @@ def test_closed_connections_of_http1() -> None:
     assert closed == [None]
 
 
+def test_one_of_http1_that_the_server_does_not_close() -> None:
+    far = Far(speaks=b"http/1.1")
+    far.ask()
+    far.end.protocol.dataReceived(OK)
+    closed: list[None] = []
+    far.pool.closeCachedConnections().addCallback(closed.append)
+    far.advance(CLOSING_TIME)
+    assert closed == [None]
+    far.end.lose()
+
+
 def test_old_connections_retire() -> None:
     far = Far(http2=ClientOptions(retire_after=2))
     asked = [far.ask(str(number)) for number in range(3)]

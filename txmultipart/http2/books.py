@@ -57,7 +57,11 @@ def server_books(options: HTTP2Options) -> H2Connection:
     books.max_inbound_frame_size = options.max_frame
     books.decoder.max_header_list_size = options.max_header_list
     books.initiate_connection()
-    books.local_settings = _settings(options, options.max_streams * _PATIENCE)
+    # What a client sends before it has heard of a smaller window is right (6.9.2).
+    window = max(options.first_window, _DEFAULT_WINDOW)
+    books.local_settings = _settings(
+        options, options.max_streams * _PATIENCE, window=window
+    )
     _open_window(books, options)
     books.receive_data(PREFACE)
     return books
@@ -91,11 +95,13 @@ def _open_window(books: H2Connection, options: HTTP2Options) -> None:
         books.increment_flow_control_window(more)
 
 
-def _settings(options: HTTP2Options, streams: int, *, client: bool = False) -> Settings:
+def _settings(
+    options: HTTP2Options, streams: int, *, window: int = 0, client: bool = False
+) -> Settings:
     values: dict[Any, int] = {
         SettingCodes.ENABLE_PUSH: 0,
         SettingCodes.MAX_CONCURRENT_STREAMS: streams,
-        SettingCodes.INITIAL_WINDOW_SIZE: options.first_window,
+        SettingCodes.INITIAL_WINDOW_SIZE: window or options.first_window,
         SettingCodes.MAX_FRAME_SIZE: options.max_frame,
         SettingCodes.MAX_HEADER_LIST_SIZE: options.max_header_list,
         _NO_RFC7540_PRIORITIES: 1,

@@ -46,7 +46,8 @@ class HTTP2Options:
     #: Requests at a time. More are refused, in a way that lets the peer try again.
     max_streams: int = 100
 
-    #: What a peer may send of a body before anybody has taken a byte.
+    #: What a peer may send of a body before anybody has taken a byte. Of less than 65,535
+    #: it has to hear first: so much is taken of any (section 6.9.2).
     first_window: int = 128 * KiB
 
     #: What that grows to, fourfold, each time the consumer has kept up.

@@ -28,6 +28,18 @@ def _enough(result: object, seconds: float) -> None:
     """That was waited for long enough."""
 
 
+def _beside(closing: Deferred[Any]) -> Deferred[None]:
+    """What fires when ``closing`` does, and can be given up without cancelling that."""
+    closed: Deferred[None] = Deferred()
+
+    def tell(_: object) -> None:
+        if not closed.called:
+            closed.callback(None)
+
+    closing.addCallback(tell)
+    return closed
+
+
 class HTTP2ConnectionPool(HTTPConnectionPool):
     """A pool whose connections speak HTTP/2 where the server does::
 
@@ -114,14 +126,15 @@ class HTTP2ConnectionPool(HTTPConnectionPool):
         """Close all connections; fires when they are closed, or after ten seconds.
 
         Those of HTTP/2 with requests on them take no more of these, and close after
-        the last one, even if that is later. Those of
-        HTTP/1.1 with a request on them are left alone, as by a stock pool.
+        the last one, even if that is later. Those of HTTP/1.1 with a request on them are
+        left alone, as by a stock pool.
         """
         lines = [line for origin in self._origins.values() for line in origin.lines]
-        closing: list[Deferred[Any]] = [super().closeCachedConnections()]
-        for line in lines:
-            closed = line.close()
-            closing.append(closed.addTimeout(CLOSING_TIME, self.clock, _enough))
+        # A stock pool waits for as long as a server on TLS does not close its side.
+        closing: list[Deferred[Any]] = [_beside(super().closeCachedConnections())]
+        closing += [line.close() for line in lines]
+        for closed in closing:
+            closed.addTimeout(CLOSING_TIME, self.clock, _enough)
         return gatherResults(closing).addCallback(lambda _: None)
 
     def _origin(self, key: Hashable, *, h2c: bool) -> Origin:
