@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.web.client import Agent
 
 from tests.app.places import Places, sent, serving
+from tests.interop.servers.keys import keys_in
 from txmultipart import HTTP2ConnectionPool, RawBody
 from txmultipart.app.answers import refused
 from txmultipart.app.follow import FollowingAgent, NotFollowed
@@ -126,13 +127,86 @@ async def test_what_is_no_redirect_fails_as_it_does() -> None:
         await agent.request(b"PUT", b"http://127.0.0.1:1/", None, None)
 
 
-async def test_another_origin_is_not_told_a_secret(path: Path) -> None:
+SECRETS = {"Authorization": "s3cret", "X-Api-Key": "s3cret", "x-twice": "1"}
+GIVEN = [word for item in SECRETS.items() for word in ("-H", ": ".join(item))]
+
+
+async def test_another_origin_is_not_told_what_was_given(path: Path) -> None:
     places, other = Places(), Places()
     async with serving(places) as url, serving(other) as further:
         name = places.point(308, f"{further}taken")
-        line = ["-T", str(path), "-H", "Authorization: s3cret", "-H", "X-Kept: 1"]
-        assert await sent(url + name, *line) == 0
+        body = ["-T", path, "-H", "Content-Language: ay"]
+        assert await sent(url + name, *body, *GIVEN, "-H", "X-Twice: 2") == 0
     (request,) = other.taken.requests
-    assert request.getHeader("Authorization") is None
-    assert request.getHeader("X-Kept") == "1"
+    assert request.getHeader("Content-Language") == "ay"
+    for name in SECRETS:
+        assert request.getHeader(name) is None
     assert other.taken.sizes == [len(CONTENT)]
+
+
+async def test_the_same_origin_is_told_again(path: Path) -> None:
+    places = Places()
+    async with serving(places) as url:
+        name = places.point(308, "/taken")
+        assert await sent(url + name, "-T", path, *GIVEN) == 0
+    (request,) = places.taken.requests
+    assert {name: request.getHeader(name) for name in SECRETS} == SECRETS
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An endpoint on TLS."""
+    pair = keys_in(tmp_path_factory.mktemp("keys")).pair
+    return f"ssl:0:privateKey={pair}:certKey={pair}:interface=127.0.0.1"
+
+
+@pytest.mark.parametrize("way", [[], ["--http1.1"]], ids=["h2", "h1"])
+@pytest.mark.parametrize("kind", FOLLOWED)
+async def test_not_from_tls_into_the_clear(
+    kind: str,
+    way: list[str],
+    tls: str,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places, other = Places(), Places()
+    async with serving(places, tls) as url, serving(other) as clear:
+        for code in FOLLOWED[kind]:
+            name = places.point(code, f"{clear}taken")
+            assert await sent(url + name, *words(kind, path), "-k", *way) == 22
+            out, err = capsys.readouterr()
+            status, body = err.splitlines()
+            where = f" and points to {clear}taken, where it would not be encrypted"
+            assert (out, body) == ("", "go on")
+            assert status.startswith(f"txmultipart: the server answered {code} ")
+            assert status.endswith(where)
+    assert other.taken.requests == []
+
+
+@pytest.mark.parametrize("way", [[], ["--http1.1"]], ids=["h2", "h1"])
+async def test_not_on_a_way_round_either(way: list[str], tls: str, path: Path) -> None:
+    """From the clear to TLS it goes, and on TLS, but not back."""
+    first, second, third = Places(), Places(), Places()
+    async with (
+        serving(first) as clear,
+        serving(second, tls) as url,
+        serving(third, tls) as further,
+    ):
+        line = ["-T", str(path), "-k", *way]
+        there = second.point(307, f"{further}taken")
+        begin = first.point(307, url + there)
+        assert await sent(clear + begin, *line) == 0
+        back = second.point(307, f"{clear}taken")
+        begin = first.point(307, url + back)
+        assert await sent(clear + begin, *line) == 22
+    assert third.taken.sizes == [len(CONTENT)]
+    assert first.taken.requests == []
+
+
+async def test_what_is_no_redirect_may_point_into_the_clear(
+    tls: str, path: Path
+) -> None:
+    places = Places()
+    name = places.point(201, "http://127.0.0.1/made")
+    async with serving(places, tls) as url:
+        assert await sent(url + name, "-T", path, "-k") == 0

@@ -8,11 +8,13 @@
     307, 308   sent there              sent there
 
 To go on with a GET, as browsers do, would bring back some page: that looks like a
-success, and nothing was uploaded.
+success, and nothing was uploaded. From ``https://`` to ``http://`` nothing is sent: who
+asked for encryption did so for whatever lies on the way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,6 +29,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from txmultipart.app.url import leaves_tls, with_path
 from txmultipart.web.redirect import ReplayingRedirectAgent, becomes_get, join
 from txmultipart.web.sending import innermost
 
@@ -38,6 +41,9 @@ class NotFollowed(Exception):
         super().__init__(why)
         self.response = response
 
+
+#: What an upload goes on after, if it does not become a GET.
+_ONWARD = frozenset((301, 302, 307, 308))
 
 #: Why one that leads to an upload is not followed either.
 _WHY: dict[type[Exception], str] = {
@@ -53,11 +59,16 @@ _WHY: dict[type[Exception], str] = {
 class FollowingAgent:
     """Wraps ``agent``: follows the redirects of an upload, see the table above.
 
+    Other origins are not told the fields that have the names ``sensitive``.
     Fails with ``NotFollowed`` for one that is not followed.
     """
 
-    def __init__(self, agent: IAgent, clock: Any) -> None:
-        self._agent = ReplayingRedirectAgent(_UploadsOnly(agent), clock=clock)
+    def __init__(
+        self, agent: IAgent, clock: Any, sensitive: Iterable[bytes] = ()
+    ) -> None:
+        self._agent = ReplayingRedirectAgent(
+            _UploadsOnly(agent), sensitiveHeaderNames=sensitive, clock=clock
+        )
 
     def request(
         self,
@@ -73,7 +84,7 @@ class FollowingAgent:
 
 @implementer(IAgent)
 class _UploadsOnly:
-    """Wraps ``agent``: what would have a GET follow is an error."""
+    """Wraps ``agent``: what would have a GET follow, or leaves TLS, is an error."""
 
     def __init__(self, agent: IAgent) -> None:
         self._agent = agent
@@ -85,25 +96,28 @@ class _UploadsOnly:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        done = self._agent.request(method, uri, headers, bodyProducer)
+        done = self._agent.request(method, with_path(uri), headers, bodyProducer)
         return done.addCallback(_checked, method, uri)
 
 
 def _checked(response: IResponse, method: bytes, uri: bytes) -> IResponse:
+    location = _location(response, uri)
+    where = _to(location)
     if becomes_get(method, response.code):
-        where = _points(response, uri)
         why = f"{where}; nothing was uploaded there, as a GET would have to follow"
         raise NotFollowed(response, why if where else "")
+    if response.code in _ONWARD and location and leaves_tls(uri, location):
+        raise NotFollowed(response, f"{where}, where it would not be encrypted")
     return response
 
 
-def _points(response: IResponse, uri: bytes) -> str:
-    """Where ``response`` points, said as the end of a sentence; "" if nowhere."""
+def _location(response: IResponse, uri: bytes) -> bytes | None:
+    """Where ``response`` points; None if nowhere."""
     locations = response.headers.getRawHeaders(b"Location", [])
     try:
-        return _to(join(uri, locations[0]))
+        return join(uri, locations[0])
     except (IndexError, ValueError):
-        return ""
+        return None
 
 
 def _to(location: bytes | None) -> str:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from txmultipart.app import send, service
 from txmultipart.app.options import AnyOrderOptions, VersionedOptions
+from txmultipart.app.streams import replace_missing
 
 
 class ServeOptions(AnyOrderOptions, service.InboxOptions):
@@ -57,6 +58,7 @@ class CommandOptions(VersionedOptions):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line ``arguments``, or those of the process; ends by ``SystemExit``."""
+    replace_missing()
     options = CommandOptions()
     try:
         options.parseOptions(list(sys.argv[1:] if arguments is None else arguments))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
@@ -27,6 +27,7 @@ from txmultipart.app.reasons import in_words
 from txmultipart.app.standard_input import NAME as STANDARD_INPUT
 from txmultipart.app.standard_input import standard_input
 from txmultipart.app.trust import TrustAll, policy_of
+from txmultipart.app.url import checked_url
 from txmultipart.body.producer import BodyProducer, RawBody
 from txmultipart.body.writer import FormData
 from txmultipart.web.agent import MultipartAgent
@@ -38,6 +39,9 @@ from txmultipart.web.pooled import pooled_agent
 _FRAMING = frozenset(("content-length", "transfer-encoding"))
 
 _STOPPED = "txmultipart: stopped"
+
+#: Seconds for which the connections may close once all is said.
+CLOSING_TIME = 1.0
 
 _EXIT_CODES = """
 Exit codes:
@@ -60,8 +64,9 @@ class SendOptions(AnyOrderOptions):
     longdesc = (
         "Send a form (POST) or one file (PUT), over HTTP/2 where a server at https://"
         " has it. A redirect is followed if the upload goes there as it is, but not if"
-        " a GET would have to follow. Progress goes to a terminal. For one FILE or PATH"
-        " a - may stand: standard input, sent while it comes."
+        " a GET would have to follow, nor from https:// to http://; another origin is"
+        " told no headers of -H but Content-…. Progress goes to a terminal. For one FILE"
+        " or PATH a - may stand: standard input, sent while it comes."
     )
     optFlags = (
         ("h2c", None, "Speak HTTP/2 at http:// too: the server is known to."),
@@ -104,12 +109,9 @@ class SendOptions(AnyOrderOptions):
     def parseArgs(self, url: str) -> None:  # type: ignore[override]
         """Where to send."""
         try:
-            known = urlsplit(url).scheme in ("http", "https")
+            self["url"] = checked_url(url)
         except ValueError as error:
-            raise usage.UsageError(f"{url!r}: {error}") from None
-        if not known:
-            raise usage.UsageError("a URL begins with http:// or https://")
-        self["url"] = url
+            raise usage.UsageError(str(error)) from None
 
     def opt_form(self, field: str) -> None:
         """A field NAME=TEXT or a file NAME=@PATH[;type=T][;filename=N]; several times."""
@@ -183,9 +185,24 @@ async def _send(reactor: Any, options: SendOptions, outcome: list[int | str]) ->
         line.close()
         result = f"txmultipart: {in_words(error)}"
     outcome.append(result)
-    await pool.closeCachedConnections()
+    await _closed(reactor, pool)
     if _STOPPED not in outcome:
         reactor.removeSystemEventTrigger(trigger)
+
+
+def _closed(reactor: Any, pool: HTTPConnectionPool) -> Deferred[None]:
+    """A server that does not close its side is not waited for long.
+
+    What is still open then ends with the process. Only the waiting is given up: the
+    pool's own Deferred, if it were cancelled, would log each connection as an error.
+    """
+    waiting: Deferred[None] = Deferred()
+    pool.closeCachedConnections().chainDeferred(waiting)
+    return waiting.addTimeout(CLOSING_TIME, reactor, _long_enough)
+
+
+def _long_enough(result: object, seconds: float) -> None:
+    """That was waited for long enough."""
 
 
 def _stopped(line: ProgressLine, outcome: list[int | str]) -> None:
@@ -213,7 +230,10 @@ async def _exchange(
         max_time=options["max-time"],
     )
     direct = MultipartAgent(pooled_agent(reactor, pool, options["policy"]))
-    agent: Any = FollowingAgent(direct, reactor)
+    names = [name for name, _ in options["headers"].getAllRawHeaders()]
+    # Those that say what the body is go where it goes (RFC 9110 section 8).
+    secret = [name for name in names if not name.lower().startswith(b"content-")]
+    agent: Any = FollowingAgent(direct, reactor, secret)
 
     async def ask() -> int:
         try:
