@@ -19,6 +19,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # It stays till it is closed.
+    "--remote-debugging-port=0",
     # Certificates of a test's own authority.
     "--ignore-certificate-errors",
 )
