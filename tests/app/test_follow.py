@@ -135,7 +135,7 @@ async def test_another_origin_is_not_told_what_was_given(path: Path) -> None:
     places, other = Places(), Places()
     async with serving(places) as url, serving(other) as further:
         name = places.point(308, f"{further}taken")
-        body = ["-T", path, "-H", "Content-Language: ay"]
+        body: list[str | Path] = ["-T", path, "-H", "Content-Language: ay"]
         assert await sent(url + name, *body, *GIVEN, "-H", "X-Twice: 2") == 0
     (request,) = other.taken.requests
     assert request.getHeader("Content-Language") == "ay"

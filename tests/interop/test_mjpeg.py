@@ -170,7 +170,9 @@ COLOURS = {
 
 @exchange("Chromium", "server", "HTTP/1.1", "MJPEG in an `<img>`")
 async def test_a_browser_draws_each_frame_as_soon_as_it_is_sent(
-    camera: tuple[str, Camera], tmp_path: Path
+    camera: tuple[str, Camera],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """That is what headers are sent early for: it draws at those of the next part."""
     url, resource = camera
@@ -179,7 +181,7 @@ async def test_a_browser_draws_each_frame_as_soon_as_it_is_sent(
         path, colour = tmp_path / f"{name}.jpg", f"color={name}:size=32x32"
         await ffmpeg("-f", "lavfi", "-i", colour, "-frames:v", 1, path).ended
         pictures[name] = path.read_bytes()
-    browser = visit(reactor, f"{url}/page", tmp_path)
+    browser = visit(reactor, f"{url}/page", tmp_path_factory.mktemp("page"))
     try:
         viewer = await resource.viewers.get()
         for name, pixel in COLOURS.items():
