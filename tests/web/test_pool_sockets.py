@@ -33,7 +33,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from txmultipart import FormData, MultipartReader, MultipartResource, StreamingSite
+from txmultipart import (
+    BodyReader,
+    FormData,
+    LivePayload,
+    MultipartReader,
+    MultipartResource,
+    StreamingSite,
+)
 from txmultipart.body.delivery import get_body
 from txmultipart.body.producer import RawBody
 from txmultipart.body.writer import MultipartWriter
@@ -253,6 +260,24 @@ async def self_digest(place: Place, content: bytes) -> str:
 def pieces(count: int) -> Iterator[bytes]:
     for _ in range(count):
         yield b"x" * 65536
+
+
+async def test_an_answer_to_a_body_that_stalls_ends_a_connection_on_tls(
+    certified: Certificates,
+) -> None:
+    """With HTTP/1.1: TLS waits for a producer, and the server for the body."""
+    site: Any = StreamingSite(root())
+    site.acceptableProtocols = lambda: [b"http/1.1"]
+    place, port = await open_place("https", certified, site, None, None)
+    live = LivePayload()
+    live.write(b"the beginning")
+    response = await ask(place, "refuse", RawBody(live))
+    assert (response.code, response.version[1]) == (413, 1)
+    await BodyReader.from_response(response).read()
+    assert live.closed
+    while len(site.connections):
+        await deferLater(reactor, 0)  # the test's time limit is the bound
+    await close_place(place, port)
 
 
 async def test_an_early_answer(place: Place) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseFailed
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
 from txmultipart import BodyReader, HTTP2ConnectionPool, LivePayload, RawBody
 from txmultipart.web.http1 import PromptHTTP1
@@ -19,13 +22,13 @@ EARLY = b"HTTP/1.1 413 Too Much\r\nContent-Length: 10\r\n\r\n"
 class Exchange:
     """A request whose body is live, on a connection in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: Any = None) -> None:
         reactor = MemoryReactorClock()
         pool = HTTP2ConnectionPool(reactor)
         self.live = LivePayload()
         self.results: list[Any] = []
         asked = Agent(reactor, pool=pool).request(
-            b"PUT", b"http://192.0.2.1/", None, RawBody(self.live)
+            b"PUT", b"http://192.0.2.1/", None, body or RawBody(self.live)
         )
         asked.addBoth(self.results.append)
         self.asked = asked
@@ -64,8 +67,44 @@ def test_a_head_is_given_at_once_and_the_body_as_it_comes() -> None:
     exchange.come(b"large.")
     assert told == [b"too large."]
     assert exchange.transport.disconnecting
-    exchange.lose(ConnectionDone())
+    assert exchange.transport.producer is None  # TLS would wait for it
     assert exchange.live.closed
+    exchange.lose(ConnectionDone())
+
+
+@implementer(IBodyProducer)
+class Body:
+    """Never ends by itself, and can be sent again; keeps what it is told."""
+
+    length = 100
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        self.told.append("start")
+        return Deferred()
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+def test_the_same_body_may_be_sent_again_at_once() -> None:
+    body = Body()
+    exchange = Exchange(body)
+    exchange.come(EARLY)
+    done = BodyReader.from_response(exchange.results[0]).read()
+    done.addCallback(lambda _: body.startProducing(StringTransport()))
+    exchange.come(b"too large.")
+    assert body.told == ["start", "stop", "start"]
+    exchange.lose(ConnectionDone())
+    assert body.told == ["start", "stop", "start"]
 
 
 def test_the_body_may_be_out_before_the_answer_is_whole() -> None:

@@ -190,9 +190,12 @@ class PromptHTTP1(HTTP11ClientProtocol):
     """A client's connection that gives an answer as soon as its head is here.
 
     A stock one holds an answer that comes while the body is being sent, till that is
-    out or the answer is whole; and one that is not HTTP makes it wait for ever.
+    out or the answer is whole; and one that is not HTTP makes it wait for ever. When the
+    answer is whole it closes the connection, but TLS waits for the rest of the body then.
     """
 
+    transport: Any
+    _currentRequest: Any
     _answered = False
 
     def request(self, request: Any) -> Deferred[Any]:
@@ -212,6 +215,13 @@ class PromptHTTP1(HTTP11ClientProtocol):
         self._answered, self._finishedRequest = True, _told_already()
         asked.callback(result)
         return None
+
+    def _finishResponse_TRANSMITTING(self, rest: bytes) -> None:
+        # Nobody wants the rest of the body, and nobody says whether it will come. First
+        # of all, for whoever has the whole answer may send the same body again at once.
+        self._currentRequest.stopWriting()
+        self.transport.unregisterProducer()
+        super()._finishResponse_TRANSMITTING(rest)
 
     def _disconnectParser(self, reason: Failure) -> None:
         request = self._currentRequest
