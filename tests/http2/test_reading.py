@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hyperframe.frame import DataFrame
 
 from tests.http2.client import Client, Pipe
 from tests.http2.resources import Echo
-from txmultipart.http2.reading import WholeReads, adapt_reading
+from txmultipart.http2.reading import ReadSize, WholeReads
 
 KiB = 1 << 10
+FRAME = 9 + 16 * KiB
 
 
 class Socket(Pipe):
@@ -17,25 +19,113 @@ class Socket(Pipe):
     bufferSize = 64 * KiB
 
 
-def test_full_reads_make_it_larger_and_small_ones_smaller() -> None:
+def test_full_reads_make_it_larger_and_small_ones_usual_again() -> None:
     socket, sizes = Socket(), []
-    for size in (100, 63 * KiB, 64 * KiB, 256 * KiB, 20 * KiB, 7 * KiB, 100):
-        adapt_reading(socket, size)
+    read = ReadSize(socket)
+    for size in (100, 63, 64, 255, 256, 1024, 1024, 32, 31, 64, 256, 500):
+        read.adapt(size * KiB)
         sizes.append(socket.bufferSize // KiB)
-    assert sizes == [64, 64, 256, 256, 256, 64, 64]
+    assert sizes == [256, 256, 256, 256, 1024, 1024, 1024, 1024, 64, 256, 1024, 1024]
+    for _ in range(2):
+        read.stop()
+        assert socket.bufferSize == 64 * KiB
+
+
+def test_reads_that_are_not_full_change_nothing() -> None:
+    socket = Socket()
+    read = ReadSize(socket)
+    for size in (0, 1, 63 * KiB):
+        read.adapt(size)
+        assert socket.bufferSize == 64 * KiB
+
+
+def test_many_that_read_in_bulk_share() -> None:
+    sockets = [Socket() for _ in range(40)]
+    reads = [ReadSize(socket) for socket in sockets]
+
+    def turn() -> int:
+        for socket, read in zip(sockets, reads, strict=True):
+            read.adapt(socket.bufferSize)
+        return sum(socket.bufferSize for socket in sockets)
+
+    turn(), turn()
+    assert turn() == 40 * 256 * KiB  # each has at least that
+    while len(reads) > 8:
+        reads.pop().stop()
+        sockets.pop()
+    assert turn() == 8 * 1024 * KiB
+    for read in reads[1:]:
+        read.stop()
+    reads[0].adapt(sockets[0].bufferSize)
+    assert sockets[0].bufferSize == 1024 * KiB
+    reads[0].stop()
+
+
+def test_one_that_is_forgotten_has_no_share() -> None:
+    socket = Socket()
+    read = ReadSize(socket)
+    read.adapt(64 * KiB)
+    assert len(ReadSize._in_bulk) == 1
+    del read
+    assert not ReadSize._in_bulk
 
 
 def test_a_transport_that_is_no_socket() -> None:
     pipe = Pipe()
-    adapt_reading(pipe, 64 * KiB)
+    ReadSize(pipe).adapt(64 * KiB)
     assert not hasattr(pipe, "bufferSize")
+
+
+def test_a_layer_on_a_socket_reads_nothing() -> None:
+    layer = Layer()
+    ReadSize(layer).adapt(64 * KiB)
+    assert not hasattr(layer, "bufferSize")
+    assert layer.transport.bufferSize == 64 * KiB
 
 
 def test_a_connection_does_so() -> None:
     socket = Socket()
     client = Client(Echo(), transport=socket)
     client.data(client.request("PUT", "/", end=False), bytes(64 * KiB))
-    assert socket.bufferSize == 256 * KiB
+    assert 256 * KiB <= socket.bufferSize <= 272 * KiB
+    client.lose()
+    assert socket.bufferSize == 64 * KiB
+
+
+@pytest.mark.parametrize(
+    ("begun", "frame", "size"),
+    [
+        (0, 1, 256 * KiB),  # no frames
+        (0, FRAME, 16 * FRAME),
+        (100, FRAME, 100 + 16 * FRAME),
+        (0, 400 * KiB, 400 * KiB),
+        (600 * KiB, 600 * KiB, 2 * 256 * KiB),  # frames larger than a read in bulk
+    ],
+)
+def test_a_read_in_bulk_ends_with_a_frame(begun: int, frame: int, size: int) -> None:
+    socket = Socket()
+    read = ReadSize(socket)
+    read.adapt(60 * KiB, begun, frame)
+    assert socket.bufferSize == 64 * KiB
+    read.adapt(64 * KiB, begun, frame)
+    assert socket.bufferSize == size
+    read.adapt(100, begun, frame)
+    assert socket.bufferSize == 64 * KiB
+
+
+def test_a_frame_that_a_read_has_cut_is_whole_after_the_next() -> None:
+    socket = Socket()
+    client = Client(Echo(), transport=socket)
+    stream_id = client.request("PUT", "/", end=False)
+    frames = DataFrame(stream_id, bytes(16 * KiB)).serialize() * 40
+    place, cuts = 0, []
+    while place < len(frames):
+        read = frames[place : place + socket.bufferSize]
+        client.raw(read)
+        place += len(read)
+        cuts.append(place % FRAME)
+    assert cuts[0]
+    assert not any(cuts[1:])
     client.lose()
 
 
@@ -64,6 +154,8 @@ def test_the_records_of_one_read_are_joined() -> None:
     assert layer.seen == [b"123", b"45", b"abcdefgh", b"xy"]
     layer.dataReceived(bytes(64 * KiB))
     assert layer.transport.bufferSize == 256 * KiB
+    layer.reads.lost()
+    assert layer.transport.bufferSize == 64 * KiB
 
 
 def test_what_came_before_an_error_is_given() -> None:

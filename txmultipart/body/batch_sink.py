@@ -28,8 +28,9 @@ except ImportError:  # pragma: no cover - not on Linux
 #: Bytes that are written at once. Larger ones cost more page faults than they save.
 BATCH = 256 << 10
 
-#: Bytes that may wait for the worker thread before the producer is paused.
-HIGH = 4 * BATCH
+#: Bytes that may wait for the worker thread before the producer is paused: two of the
+#: largest reads, or else the disk and the sender would wait for one another in turn.
+HIGH = 8 * BATCH
 
 #: A batch that took longer than this many seconds was not just copied to memory,
 #: if its thread has waited as well: it may only have been another program's turn.

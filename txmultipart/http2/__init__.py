@@ -18,7 +18,7 @@ from txmultipart.http2.observer import Observer
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.outgoing import NOT_BEHIND
 from txmultipart.http2.patience import Patience, Stopwatch
-from txmultipart.http2.reading import WholeReads, adapt_reading
+from txmultipart.http2.reading import ReadSize, WholeReads
 from txmultipart.http2.server import Server
 from txmultipart.http2.server_stream import Front, ServerStream
 from txmultipart.http2.window import SharedBudget
@@ -39,6 +39,7 @@ __all__ = [
     "Listener",
     "Observer",
     "Patience",
+    "ReadSize",
     "RequestFields",
     "Server",
     "ServerStream",
@@ -47,5 +48,4 @@ __all__ = [
     "StreamReset",
     "UnsendableFields",
     "WholeReads",
-    "adapt_reading",
 ]

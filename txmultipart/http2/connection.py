@@ -40,10 +40,10 @@ from txmultipart.http2.errors import (
 )
 from txmultipart.http2.fields import check_trailers
 from txmultipart.http2.floods import Floods
-from txmultipart.http2.frames import goaway
+from txmultipart.http2.frames import HEADER, goaway
 from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
-from txmultipart.http2.reading import adapt_reading
+from txmultipart.http2.reading import ReadSize
 from txmultipart.http2.receiver import Receiver
 from txmultipart.http2.scheduler import Scheduler
 from txmultipart.http2.splitter import Splitter
@@ -92,6 +92,7 @@ class Connection(Link):
             WindowUpdated: self._window_updated,
             RemoteSettingsChanged: self.settings_changed,
         }
+        self._frame = HEADER.size + options.max_frame
         self._ahead: list[Buffer] = []
         self._busy = False
 
@@ -100,17 +101,18 @@ class Connection(Link):
     def connectionMade(self) -> None:
         """Say hello."""
         super().connectionMade()
+        self._read_size = ReadSize(self.transport)
         self.flush()
 
     def dataReceived(self, data: bytes) -> None:
         """Some bytes; what they lead to is written when all have been looked at."""
         if self.stage is Stage.CLOSED:
             return
-        adapt_reading(self.transport, len(data))
         self.begin_answer()
         self._busy = True
         try:
             self._splitter.receive(data)
+            self._read_size.adapt(len(data), self._splitter.begun, self._frame)
             self._give_credit_back()
         except ConnectionBroken as error:
             self.fail(error.error_code, self._broke_rule(error.error_code, str(error)))
@@ -123,6 +125,7 @@ class Connection(Link):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
+        self._read_size.stop()
         self.closed()
         self.over(reason)
 

@@ -127,6 +127,11 @@ class Splitter:
         collects = self._head.kind in (Kind.HEADERS, Kind.CONTINUATION) and self._whole
         return self._blocks if self._rules.block or collects else 0
 
+    @property
+    def begun(self) -> int:
+        """Bytes still to come of the frame that has begun; a header not yet whole: 0."""
+        return self._left + self._pad
+
     def receive(self, data: bytes) -> None:
         """Some bytes have come. Raises ``ConnectionBroken`` when they break a rule."""
         self._floods.received(len(data))

@@ -37,9 +37,9 @@ from txmultipart.http2 import (
     PREFACE,
     Front,
     HTTP2Options,
+    ReadSize,
     Server,
     WholeReads,
-    adapt_reading,
 )
 from txmultipart.web import http1
 from txmultipart.web.ciphers import weak_cipher
@@ -86,6 +86,7 @@ class NegotiatingChannel(Protocol):
 
     def connectionMade(self) -> None:
         """Begin with a channel of HTTP/1.1."""
+        self._read_size = ReadSize(self.transport)
         self._channel = channel = cast(Any, HTTP1Channel())
         channel.requestFactory, channel.site = self.requestFactory, self.site
         channel.factory = self.factory
@@ -117,7 +118,7 @@ class NegotiatingChannel(Protocol):
             self._kept = data
             return
         if self.speech is Speech.HTTP1:
-            adapt_reading(self.transport, len(data))
+            self._read_size.adapt(len(data))
         self._channel.dataReceived(data)
 
     def _sniff(self, data: bytes) -> None:
@@ -200,7 +201,8 @@ class NegotiatingChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is lost; what came before has its turn first."""
         if self._reads is not None:
-            self._reads.flush()
+            self._reads.lost()
+        self._read_size.stop()
         self._channel.connectionLost(reason)
         if self._connections is not None:
             self._connections.remove(self)

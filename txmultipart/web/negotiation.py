@@ -118,7 +118,7 @@ class Negotiation(protocol.Protocol):
             self._fail(Failure(ResponseNeverReceived([reason])))
         elif self._speaker is not None:
             if self._reads is not None:
-                self._reads.flush()
+                self._reads.lost()
             self._speaker.connectionLost(reason)
 
     @property
