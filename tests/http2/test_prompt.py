@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from socket import socketpair
 
 import pytest
 from twisted.internet.abstract import FileDescriptor
@@ -150,3 +151,61 @@ def test_no_more_than_some_leaves_past_the_transport() -> None:
     assert 128 << 10 <= size < 400_000
     assert transport in transport.reactor.getWriters()
     assert client.blocked
+
+
+class Heard(Connected):
+    """One that has something to read all the time, and counts how often that is done."""
+
+    def __init__(self, answer: object = None) -> None:
+        super().__init__(answer)
+        self.end, self.peer = socketpair()
+        self.peer.send(b"something")
+        self.reads = 0
+
+    def fileno(self) -> int:
+        return self.end.fileno()
+
+    def doRead(self) -> None:
+        self.reads += 1
+
+    def close(self) -> None:
+        self.end.close()
+        self.peer.close()
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    transport = Heard()
+    yield transport
+    transport.close()
+
+
+def test_who_waits_for_a_window_listens_for_a_moment(heard: Heard) -> None:
+    client, _ = begun(heard)
+    heard.reads = 0
+    client.dataReceived(opened(40_000))
+    assert heard.reads == 16
+
+
+def test_nobody_who_waits_for_no_window_does(heard: Heard) -> None:
+    client, stream = begun(heard)
+    heard.reads = 0
+    client.dataReceived(opened(1 << 20))  # more than there is to send
+    stream.write(b"this is sent at once")
+    client.dataReceived(frame(Kind.PING, 0, 0, bytes(8)))
+    assert heard.reads == 0
+
+
+@pytest.mark.parametrize("why", ["holds", "closes", "deaf"])
+def test_who_cannot_answer_does_not_either(heard: Heard, why: str) -> None:
+    client, _ = begun(heard)
+    heard.reads = 0
+    if why == "holds":
+        heard.writeSomeData = lambda data: 0  # type: ignore[method-assign]
+    elif why == "closes":
+        heard.write(b"the last word")
+        heard.loseConnection()
+    else:
+        client._deaf = True
+    client.dataReceived(opened(40_000))
+    assert heard.reads == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import cache
 from typing import Any
 
 #: None where the system does not know it.
@@ -20,15 +21,23 @@ def at_hand(file: Any, limit: int) -> bytes | None:
     behind them; ``b""`` at its end.
 
     None if they cannot be had at once, or nobody knows whether they can: then ``file``
-    is as it was. Raises nothing. To be called while nobody else reads ``file``.
+    is as it was. Raises nothing. To be called by the reactor's thread, and while nobody
+    else reads ``file``.
     """
     # Of a subclass, or of what can be written too, more may lie elsewhere.
     if _NO_WAIT is None or type(file) not in (io.BufferedReader, io.FileIO):
         return None
     try:
-        place, block = file.tell(), bytearray(limit)
+        place, block = file.tell(), _block(limit)
         size = os.preadv(file.fileno(), [block], place, _NO_WAIT)
         file.seek(place + size)
     except (OSError, ValueError):  # reading it in a thread tells what is wrong
         return None
     return bytes(memoryview(block)[:size])
+
+
+@cache
+def _block(size: int) -> bytearray:
+    # One for all: to make it, which fills it with zeros, takes as long as a read. What was
+    # read is copied out of it before anybody else can read.
+    return bytearray(size)

@@ -41,6 +41,7 @@ from txmultipart.http2.errors import (
 from txmultipart.http2.fields import check_trailers
 from txmultipart.http2.floods import Floods
 from txmultipart.http2.frames import HEADER, goaway
+from txmultipart.http2.linger import Linger
 from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
 from txmultipart.http2.reading import ReadSize
@@ -102,6 +103,7 @@ class Connection(Link):
         """Say hello."""
         super().connectionMade()
         self._read_size = ReadSize(self.transport)
+        self._linger = Linger(self.transport)
         self.flush()
 
     def dataReceived(self, data: bytes) -> None:
@@ -122,6 +124,7 @@ class Connection(Link):
             self._busy = False
         self.pump()
         self.end_answer()
+        self._linger.listen(self._waits_for_window)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone."""
@@ -140,6 +143,9 @@ class Connection(Link):
         """A stream has something to send."""
         self._scheduler.ready(stream)
         self.pump()
+
+    def _waits_for_window(self) -> bool:
+        return self._scheduler.starved and self.is_free
 
     def window_opened(self, stream_id: int) -> None:
         """The peer takes more on this stream; 0: on any."""

@@ -71,8 +71,12 @@ class Lines(Generic[W]):
     def next(self) -> W:
         """Whose turn it is; there has to be somebody."""
         self._turns += 1
-        first = next(line[0] for line in self._lines if line)
-        chosen, self._oldest = first, None
+        self._oldest = None
+        if len(self._tickets) == 1:
+            (chosen,) = self._tickets
+            self._leave(chosen)
+            return chosen
+        first = chosen = next(line[0] for line in self._lines if line)
         if self._turns % _TURNS == 0:
             chosen = min(self._tickets, key=lambda stream: self._tickets[stream][1])
             self._oldest = chosen if chosen is not first else None

@@ -96,6 +96,12 @@ class Link(Protocol):
         """Whether what is written next leaves at once."""
         return self._at_once > 0 and not self._holds
 
+    @property
+    def is_free(self) -> bool:
+        """Whether all that was written has left, and we listen, and go on to."""
+        held = self._holds or self._deaf or self._abort.is_set
+        return not (held or self.transport.disconnecting)
+
     def begin_answer(self) -> None:
         """Some bytes have come: let what is written leave at once."""
         self._at_once = _AT_ONCE

@@ -79,6 +79,8 @@ class Scheduler:
         self._quantum, self._batch = way.options.quantum, way.options.batch
         self._frames_sent = frames_sent
         self._waiting: Lines[Sender] = Lines()
+        #: Whether somebody has something to send and no window, after the last run.
+        self.starved = False
         self._unflushed = 0
         self._frames = 0
         self._running = self._hastens = False
@@ -106,6 +108,7 @@ class Scheduler:
         if self._running:
             return  # somebody who sends has written; the loop below goes on
         self._running, self._hastens = True, self._way.is_prompt
+        self.starved = False
         try:
             while self._waiting and not self._way.blocked:
                 self._turn(self._waiting.next())
@@ -123,6 +126,8 @@ class Scheduler:
             self._end(stream)
         elif outbound.size and (quota <= 0 or self._way.blocked):
             self._waiting.add(stream, again=True)
+        elif outbound.size:
+            self.starved = True
         outbound.drained()
 
     def _window(self, stream: Sender) -> int:

@@ -1,0 +1,175 @@
+"""Linger: what it reads, when it is passed over, and that it ends."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from twisted.internet.abstract import FileDescriptor
+
+from txmultipart.http2 import linger
+from txmultipart.http2.linger import Linger
+
+
+class Transport(FileDescriptor):
+    """On one end of a pair; keeps what it reads, and calls ``then`` each time."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        super().__init__(reactor=object())  # type: ignore[arg-type]
+        self.end, self.peer = socket.socketpair()
+        self.then: Callable[[], None] = lambda: None
+        self.seen: list[bytes] = []
+
+    def fileno(self) -> int:
+        return self.end.fileno()
+
+    def doRead(self) -> None:
+        self.seen.append(self.end.recv(100))
+        self.then()
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    made = Transport()
+    yield made
+    made.end.close()
+    made.peer.close()
+
+
+def always() -> bool:
+    return True
+
+
+def asks(transport: Transport, times: int) -> list[int]:
+    """How often the socket is asked, in each of so many attempts."""
+    lingers, found = Linger(transport), list[int]()
+    stock = lingers._poll
+    asked: list[int] = []
+
+    class Counting:
+        @staticmethod
+        def poll(timeout: int) -> Any:
+            asked.append(timeout)
+            return stock.poll(timeout)
+
+    lingers._poll = Counting
+    for _ in range(times):
+        asked.clear()
+        lingers.listen(always)
+        assert not any(asked)  # nobody is held up
+        found.append(len(asked))
+    return found
+
+
+def test_what_is_there_is_read(transport: Transport) -> None:
+    transport.peer.send(b"a")
+    transport.then = lambda: len(transport.seen) < 3 and transport.peer.send(b"b")  # type: ignore[assignment]
+    Linger(transport).listen(always)
+    assert transport.seen == [b"a", b"b", b"b"]
+
+
+def test_only_while_it_is_wanted(transport: Transport) -> None:
+    transport.peer.send(b"a")
+    Linger(transport).listen(lambda: False)
+    assert transport.seen == []
+    wanted = iter([True, False])
+    transport.then = lambda: transport.peer.send(b"b")  # type: ignore[assignment]
+    Linger(transport).listen(lambda: next(wanted))
+    assert transport.seen == [b"a"]
+
+
+def test_only_so_often(transport: Transport) -> None:
+    transport.peer.send(b"a")
+    transport.then = lambda: transport.peer.send(b"b")  # type: ignore[assignment]
+    lingers = Linger(transport)
+    lingers.listen(always)
+    assert len(transport.seen) == 16
+    lingers.listen(always)  # which was of use, so that it is its turn again
+    assert len(transport.seen) == 32
+
+
+def test_not_from_within(transport: Transport) -> None:
+    transport.peer.send(b"abc")
+    lingers = Linger(transport)
+    within: list[int] = []
+
+    def then() -> None:
+        transport.peer.send(b"more")
+        lingers.listen(always)
+        within.append(len(transport.seen))
+
+    transport.then = then
+    lingers.listen(always)
+    assert within == list(range(1, 17))
+
+
+def test_an_error_from_within(transport: Transport) -> None:
+    def then() -> None:
+        raise ZeroDivisionError
+
+    transport.then = then
+    lingers = Linger(transport)
+    for _ in range(2):
+        transport.peer.send(b"a")
+        with pytest.raises(ZeroDivisionError):
+            lingers.listen(always)
+
+
+def test_less_and_less_often_where_it_is_of_no_use(transport: Transport) -> None:
+    tried = [number for number, count in enumerate(asks(transport, 400)) if count]
+    waits = [after - before - 1 for before, after in pairwise(tried)]
+    assert tried[0] == 0
+    assert waits[:7] == [1, 2, 4, 8, 16, 32, 64]
+    assert set(waits[7:]) == {64}
+
+
+def test_as_often_as_ever_when_it_was_of_use(transport: Transport) -> None:
+    lingers = Linger(transport)
+    for _ in range(1 + 1 + 1 + 2):  # tried, passed over, tried, passed over twice
+        lingers.listen(always)
+    transport.peer.send(b"a")
+    lingers.listen(always)
+    assert transport.seen == [b"a"]
+    # That one ended with nothing to be had: once more it is passed over, not four times.
+    transport.peer.send(b"b")
+    lingers.listen(always)
+    assert transport.seen == [b"a"]
+    lingers.listen(always)
+    assert transport.seen == [b"a", b"b"]
+
+
+def test_what_is_over_is_left_to_the_reactor(transport: Transport) -> None:
+    transport.peer.close()
+    Linger(transport).listen(always)
+    assert transport.seen == []
+
+
+def test_lost_from_within(transport: Transport) -> None:
+    def then() -> None:
+        transport.connected = False
+        transport.end.close()  # its number may be another's now
+
+    transport.then = then
+    transport.peer.send(b"a")
+    Linger(transport).listen(always)
+    assert transport.seen == [b"a"]
+
+
+def test_what_cannot_be_asked(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport.peer.send(b"a")
+    monkeypatch.delattr(select, "poll")
+    for one in (transport, FileDescriptor(reactor=object()), object()):  # type: ignore[arg-type]
+        Linger(one).listen(always)
+    assert transport.seen == []
+
+
+def test_it_is_a_moment() -> None:
+    assert linger._MOMENT < 0.001
