@@ -259,8 +259,8 @@ def test_twenty_connections_with_floods_of_each_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", ["no window", "never read"])
 def test_a_download_that_stalls(way: str, tmp_path: Path) -> None:
     with serving(tmp_path, timeout=4) as server, Peer(server, 16 * KiB) as peer:
-        files = server.files - 1
         peer.get("/")
+        files = server.files - 1  # now that whoever was there before has left
         idle, used = server.memory, server.cpu
         if way == "never read":
             peer.h2.increment_flow_control_window(1 << 30)

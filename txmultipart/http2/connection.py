@@ -157,10 +157,16 @@ class Connection(Link):
         """Write this before what h2 has to say from now on."""
         self._ahead += data
 
+    def send_first(self, data: list[Buffer]) -> None:
+        """Write this at once, when h2 has nothing to say that belongs before it."""
+        ahead, self._ahead = self._ahead, []
+        self._write(b"".join(ahead + data))
+
     def flush(self) -> None:
         """Write what there is to say."""
         ahead, self._ahead = self._ahead, []
-        self._write(b"".join((*ahead, self.h2.data_to_send())))
+        ahead.append(self.h2.data_to_send())
+        self._write(b"".join(ahead))
 
     def _write(self, data: bytes) -> None:
         if data and self.stage is not Stage.CLOSED:

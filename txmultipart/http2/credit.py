@@ -39,6 +39,10 @@ class PlainCredit:
     def __init__(self, connection: H2Connection) -> None:
         self._connection = connection
 
+    def window(self, stream_id: int) -> int:
+        """What may be sent on a stream; below zero after some changes of settings."""
+        return self._connection.local_flow_control_window(stream_id)
+
     def opened(self, stream_id: int, increment: int) -> bool:
         """A right WINDOW_UPDATE frame has come; False: h2 is to be given it."""
         return False
@@ -61,6 +65,11 @@ class PlainCredit:
 
 class LumpCredit(PlainCredit):
     """All at once, by way of the numbers in h2's books."""
+
+    def window(self, stream_id: int) -> int:
+        """What may be sent on a stream; below zero after some changes of settings."""
+        stream = self._connection.streams.get(stream_id)
+        return self._left(stream) if stream is not None else super().window(stream_id)
 
     def opened(self, stream_id: int, increment: int) -> bool:
         """A right WINDOW_UPDATE frame has come; False: h2 is to be given it."""

@@ -51,7 +51,8 @@ class Keepalive:
 
     def heard(self) -> None:
         """The peer has said something."""
-        self._heard = self._clock.seconds()
+        if self._timer is not None:
+            self._heard = self._clock.seconds()
 
     def _stop(self) -> None:
         timer, self._timer = self._timer, None

@@ -73,8 +73,8 @@ class Lines(Generic[W]):
         self._turns += 1
         self._oldest = None
         if len(self._tickets) == 1:
-            (chosen,) = self._tickets
-            self._leave(chosen)
+            chosen, (urgency, _) = self._tickets.popitem()
+            self._lines[urgency].clear()
             return chosen
         first = chosen = next(line[0] for line in self._lines if line)
         if self._turns % _TURNS == 0:

@@ -81,7 +81,7 @@ class Link(Protocol):
 
     def write(self, data: bytes) -> None:
         """Some bytes that cannot wait."""
-        if self.is_prompt:
+        if self._at_once > 0 and not self._holds:
             self._at_once -= len(data)
             data = send_now(self.transport, data)
             if not data:

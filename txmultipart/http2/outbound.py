@@ -84,13 +84,16 @@ class Outbound:
 
     def take(self, limit: int) -> bytes | memoryview:
         """At most ``limit`` bytes of what waits."""
-        pieces, left = [], min(limit, self.size)
+        left = min(limit, self.size)
         self.size -= left
         self.sent += left
+        if 0 < left <= len(self._chunks[0]) - self._offset:
+            return self._take_from_first(left)
+        pieces = []
         while left:
             pieces.append(self._take_from_first(left))
             left -= len(pieces[-1])
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
 
     def _take_from_first(self, limit: int) -> memoryview:
         # By an offset, and not copied: a large chunk is taken in many pieces.

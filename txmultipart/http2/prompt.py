@@ -36,6 +36,8 @@ def send_now(transport: Any, data: bytes) -> bytes:
     if not _can(transport):
         return data
     sent = transport.writeSomeData(data)
+    if sent == len(data):
+        return b""
     # An exception says that the connection is lost, which the reactor has to find out.
     return data[sent:] if isinstance(sent, int) else data
 

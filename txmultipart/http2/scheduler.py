@@ -55,8 +55,12 @@ class Way(Protocol):
         """Write this before what h2 has ready from now on."""
         ...
 
+    def send_first(self, data: list[Buffer]) -> None:
+        """Write this now, after what was to be written ahead; h2 has no more to say."""
+        ...
+
     def flush(self) -> None:
-        """Write both."""
+        """Write what was to be written ahead, and what h2 has ready."""
         ...
 
 
@@ -100,7 +104,9 @@ class Scheduler:
     def window_opened(self, streams: Iterable[Sender]) -> None:
         """Some of these may send again; who has sent last is the last."""
         waiting = [s for s in streams if s.outbound.has_more]
-        for stream in sorted(waiting, key=lambda s: s.outbound.turn):
+        if len(waiting) > 1:
+            waiting.sort(key=lambda s: s.outbound.turn)
+        for stream in waiting:
             self.ready(stream)
 
     def run(self) -> None:
@@ -132,7 +138,7 @@ class Scheduler:
 
     def _window(self, stream: Sender) -> int:
         # It may be below zero, after a change of settings (section 6.9.2).
-        return self._h2.local_flow_control_window(stream.stream_id)
+        return self._credit.window(stream.stream_id)
 
     def _end(self, stream: Sender) -> None:
         # Neither takes any window (section 6.9.1).
@@ -165,8 +171,7 @@ class Scheduler:
         self._hastens = False
         if len(ahead) <= _FIRST:
             return ahead
-        self._way.send_ahead(ahead[:_FIRST])
-        self._way.flush()
+        self._way.send_first(ahead[:_FIRST])
         return ahead[_FIRST:]
 
     def _ended(self, stream: Sender) -> None:
