@@ -40,6 +40,14 @@ def test_a_file_is_read_from_where_it_stands(path: Path, buffering: int) -> None
         assert at_hand(file, 9) == b"fg"
 
 
+@pytest.mark.usefixtures("memory")
+def test_no_more_than_so_much_at_once(path: Path) -> None:
+    path.write_bytes(b"a" * module.MOST + b"b")
+    with path.open("rb") as file:
+        assert at_hand(file, 1 << 30) == b"a" * module.MOST
+        assert at_hand(file, 1 << 30) == b"b"
+
+
 def test_what_lies_on_the_disk_is_not_waited_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ def test_no_byte_outside_a_range_is_read(
             return data
 
     monkeypatch.setattr(byteranges_writer, "_FileRange", Watched)
-    monkeypatch.setattr(sources, "BLOCK", 16)
+    monkeypatch.setattr(sources, "LARGEST", 16)
     value_of(ByteRangesWriter(path, [(3, 102), (500, 500)]).as_bytes())
     assert [file.count for file in files] == [100, 1]
     assert all(file._file.closed for file in files)

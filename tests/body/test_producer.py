@@ -457,7 +457,7 @@ class Kit:
         self.on_read: Callable[[int], object] = lambda number: None
         self.files: list[Any] = []
         patch.setattr(sources, "deferToThread", self.threads)
-        patch.setattr(sources, "BLOCK", COALESCE)
+        patch.setattr(sources, "LARGEST", COALESCE)
         real = Path.open
 
         def recorded(path: Path, *args: Any, **options: Any) -> Any:
@@ -587,7 +587,9 @@ class Numbers:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        self.pieces.close()  # type: ignore[attr-defined]
+        pieces: Any = self.pieces
+        if not pieces.gi_running:  # to close one that runs may crash CPython 3.11
+            pieces.close()
 
 
 BASE64 = {"Transfer-Encoding": "base64"}

@@ -221,7 +221,7 @@ def read_in_thread(source: FileSource, threads: Threads) -> bytes:
 def test_a_file_is_opened_and_read_in_a_thread(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "BLOCK", 2)
+    monkeypatch.setattr(sources, "LARGEST", 2)
     file = io.BytesIO(b"abc")
     opened = []
     source = FileSource(lambda: opened.append(1) or file)  # type: ignore[func-returns-value]
@@ -258,8 +258,8 @@ def test_what_is_at_hand_is_read_at_once(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One block in a few comes from a thread all the same, or nobody else has a turn."""
-    monkeypatch.setattr(sources, "BLOCK", 2)
-    monkeypatch.setattr(sources, "AT_ONCE", 3)
+    monkeypatch.setattr(sources, "LARGEST", 2)
+    monkeypatch.setattr(sources, "AT_ONCE", 4)
     monkeypatch.setattr(sources, "at_hand", lambda file, size: file.read(size))
     source = file_source(io.BytesIO(b"abcdefghi"))
     assert read_in_thread(source, threads) == b"ab"
@@ -271,10 +271,39 @@ def test_what_is_at_hand_is_read_at_once(
     source.close()
 
 
-def test_what_is_not_at_hand_is_read_in_a_thread(
+def test_where_each_block_is_long_work_all_come_from_a_thread(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "BLOCK", 2)
+    monkeypatch.setattr(sources, "at_hand", lambda *_: pytest.fail("not in turns"))
+    source = file_source(io.BytesIO(b"abcd"))
+    source.take_turns()
+    assert read_in_thread(source, threads) == b"ab"
+    assert read_in_thread(source, threads) == b"cd"
+    source.close()
+
+
+def test_those_that_are_sent_share(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("BLOCK", 2), ("LARGEST", 8), ("TOGETHER", 16)):
+        monkeypatch.setattr(sources, name, value)
+
+    def begun(number: int) -> list[int]:
+        found = [file_source(io.BytesIO(bytes(99))) for _ in range(number)]
+        sizes = [len(read_in_thread(source, threads)) for source in found]
+        for source in found:
+            source.close()
+        return sizes
+
+    assert begun(10) == [8, 8, 8, 5, 4, 3, 2, 2, 2, 2]
+    assert begun(1) == [8]
+
+
+def test_what_is_not_at_hand_is_read_in_a_thread(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "LARGEST", 2)
     monkeypatch.setattr(sources, "at_hand", lambda file, size: None)
     source = file_source(io.BytesIO(b"abcd"))
     assert read_in_thread(source, threads) == b"ab"
@@ -286,7 +315,7 @@ def test_nothing_is_read_at_once_while_a_thread_reads(
     threads: Threads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that was given up may still be reading the same file."""
-    monkeypatch.setattr(sources, "BLOCK", 1)
+    monkeypatch.setattr(sources, "LARGEST", 1)
     monkeypatch.setattr(sources, "at_hand", lambda *_: pytest.fail("not alone"))
     file, lock = io.BytesIO(b"ab"), DeferredLock()
     first, second = (file_source(file, owned=False, lock=lock) for _ in "ab")

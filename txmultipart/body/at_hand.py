@@ -12,13 +12,16 @@ import os
 from functools import cache
 from typing import Any
 
+#: Bytes that can be had at once.
+MOST = 1 << 20
+
 #: None where the system does not know it.
 _NO_WAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 def at_hand(file: Any, limit: int) -> bytes | None:
-    """At most ``limit`` bytes of ``file`` from where it stands, which then stands
-    behind them; ``b""`` at its end.
+    """At most ``limit`` bytes of ``file`` from where it stands, and at most ``MOST``; it
+    then stands behind them. ``b""`` at its end.
 
     None if they cannot be had at once, or nobody knows whether they can: then ``file``
     is as it was. Raises nothing. To be called by the reactor's thread, and while nobody
@@ -28,16 +31,16 @@ def at_hand(file: Any, limit: int) -> bytes | None:
     if _NO_WAIT is None or type(file) not in (io.BufferedReader, io.FileIO):
         return None
     try:
-        place, block = file.tell(), _block(limit)
+        place, block = file.tell(), memoryview(_block())[:limit]
         size = os.preadv(file.fileno(), [block], place, _NO_WAIT)
         file.seek(place + size)
     except (OSError, ValueError):  # reading it in a thread tells what is wrong
         return None
-    return bytes(memoryview(block)[:size])
+    return bytes(block[:size])
 
 
 @cache
-def _block(size: int) -> bytearray:
+def _block() -> bytearray:
     # One for all: to make it, which fills it with zeros, takes as long as a read. What was
     # read is copied out of it before anybody else can read.
-    return bytearray(size)
+    return bytearray(MOST)

@@ -15,6 +15,7 @@ from txmultipart.body.checked_headers import (
     header_pairs,
 )
 from txmultipart.body.coded_source import CodedSource, coded_length, encoders
+from txmultipart.body.sources import FileSource
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import IPayload, Source
 from txmultipart.sansio.headers import PartHeaders
@@ -103,7 +104,11 @@ class Payload:
         coders = [] if self.encoded else encoders(self.part_headers())
         self._opened = True
         source = self._make()
-        return CodedSource(source, coders) if coders else source
+        if not coders:
+            return source
+        if isinstance(source, FileSource):
+            source.take_turns()
+        return CodedSource(source, coders)
 
     def check(self) -> None:
         """Find out now what would otherwise break the body in its middle.

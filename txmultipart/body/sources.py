@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThread
@@ -22,12 +22,18 @@ from txmultipart.body.at_hand import at_hand
 from txmultipart.errors import PayloadError
 from txmultipart.interfaces import Source
 
-#: Bytes that are read off a disk at once.
+#: Bytes that are read off a disk at once, at least and at most. An upload of a file over
+#: h2c went at 780 MB/s with 256 KiB, at 820 with 512 KiB, at 880 with 1 MiB (2026-11-20).
 BLOCK = 256 << 10
+LARGEST = 1 << 20
 
-#: One in so many blocks is read in a worker thread even if it is at hand: whoever is
-#: never full must not keep the reactor from all else.
-AT_ONCE = 32
+#: What is read at once of all files that are being sent, unless that is less than a block
+#: of the least size for each: it is held till their consumers take it.
+TOGETHER = 16 << 20
+
+#: Bytes that are read in a row although they are at hand; what follows is read in a worker
+#: thread: whoever is never full must not keep the reactor from all else.
+AT_ONCE = 8 << 20
 
 
 class BytesSource:
@@ -53,6 +59,8 @@ class FileSource:
     one file share a ``lock``: one that was given up may still be reading.
     """
 
+    _sent: ClassVar[WeakSet[FileSource]] = WeakSet()
+
     def __init__(
         self,
         open_file: Callable[[], BinaryIO],
@@ -64,31 +72,41 @@ class FileSource:
         self._owned = owned
         self._lock = lock or DeferredLock()
         self._file: BinaryIO | None = None
-        self._at_once = 0  # blocks since one came from a thread
+        self._at_once = AT_ONCE
+        self._in_a_row = 0  # bytes since some came from a thread
         self._reading = False
         self._closed = False
 
+    def take_turns(self) -> None:
+        """Who reads works long on each block: let all else have a turn between two."""
+        self._at_once = 0
+
     def read(self) -> bytes | Deferred[bytes]:
         """The next block. Fails with the ``OSError`` of opening or reading."""
-        block = self._at_hand()
-        return self._read_in_thread() if block is None else block
+        size = self._block()
+        block = self._at_hand(size)
+        return self._read_in_thread(size) if block is None else block
 
-    def _at_hand(self) -> bytes | None:
-        if self._file is None or self._lock.locked or self._at_once + 1 >= AT_ONCE:
+    def _block(self) -> int:
+        share = TOGETHER // max(len(self._sent), 1) if self._at_once else BLOCK
+        return min(max(share, BLOCK), LARGEST)
+
+    def _at_hand(self, size: int) -> bytes | None:
+        self._in_a_row += size
+        if self._file is None or self._lock.locked or self._in_a_row > self._at_once:
             return None
-        self._at_once += 1
-        return at_hand(self._file, BLOCK)
+        return at_hand(self._file, size)
 
-    def _read_in_thread(self) -> Deferred[bytes]:
-        self._reading, self._at_once = True, 0
-        block: Deferred[bytes] = self._lock.run(deferToThread, self._read)
+    def _read_in_thread(self, size: int) -> Deferred[bytes]:
+        self._reading, self._in_a_row = True, 0
+        block: Deferred[bytes] = self._lock.run(deferToThread, self._read, size)
         return block.addBoth(self._was_read)
 
-    def _read(self) -> bytes:
+    def _read(self, size: int) -> bytes:
         try:
             if self._file is None:
                 self._file = self._open()
-            data = self._file.read(BLOCK)
+            data = self._file.read(size)
         except ValueError as error:  # which Python raises for one that is closed
             if isinstance(error, OSError):
                 raise  # it cannot be read at all
@@ -99,6 +117,7 @@ class FileSource:
 
     def _was_read(self, result: Any) -> Any:
         self._reading = False
+        self._sent.add(self)
         if self._closed:
             self._close_file()
         return result
@@ -110,6 +129,7 @@ class FileSource:
             self._close_file()
 
     def _close_file(self) -> None:
+        self._sent.discard(self)
         file, self._file = self._file, None
         if file is not None and self._owned:
             file.close()
@@ -145,9 +165,10 @@ class IterableSource:
         """Let a generator clean up."""
         self._closed = True
         close = getattr(self._iterator, "close", None)
-        if close is not None:
-            with suppress(ValueError):  # it is running: it stopped us itself
-                close()
+        # One that runs has stopped us itself, and cannot be closed before it has yielded.
+        # To try so is an error, and a crash of CPython 3.11 once in a while.
+        if close is not None and not getattr(self._iterator, "gi_running", False):
+            close()
 
 
 class AsyncIterableSource:
