@@ -48,8 +48,9 @@ STANDARD_LIBRARY_ONLY = {"errors", "limits", "sansio"}
 #: Packages that one room alone may import.
 OWNERS = {"h2": "http2", "hpack": "http2", "hyperframe": "http2", "treq": "treq"}
 
-#: The one module in which Twisted's private names may stand.
+#: The one module in which Twisted's private names may stand, and pyOpenSSL's.
 PRIVATE_NAMES = PACKAGE / "web" / "http1.py"
+PRIVATE_TO_OPENSSL = PACKAGE / "http2" / "records.py"
 
 LONGEST = 350
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -143,6 +144,22 @@ def test_private_names_of_twisted_stand_in_one_module(module: Path) -> None:
 def _is_private_to_twisted(found: Import) -> bool:
     names = [*found.source.split("."), found.name]
     return names[0] == "twisted" and any(name.startswith("_") for name in names)
+
+
+@each_module
+def test_private_names_of_pyopenssl_stand_in_one_module(module: Path) -> None:
+    tree = ast.parse(module.read_text("utf-8"))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    private = {node.attr for node in nodes if _is_of_openssl(node)}
+    private |= {
+        found.name for found in _imports(module) if found.outermost == "OpenSSL"
+    }
+    private = {name for name in private if name.startswith("_")}
+    assert bool(private) == (module == PRIVATE_TO_OPENSSL)
+
+
+def _is_of_openssl(node: ast.Attribute) -> bool:
+    return isinstance(node.value, ast.Name) and node.value.id in ("SSL", "crypto")
 
 
 @each_module

@@ -30,7 +30,6 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from txmultipart.http2.books import own_code, table_changed
-from txmultipart.http2.credit import Buffer
 from txmultipart.http2.errors import (
     ConnectionBroken,
     ConnectionTerminated,
@@ -42,8 +41,8 @@ from txmultipart.http2.fields import check_trailers
 from txmultipart.http2.floods import Floods
 from txmultipart.http2.frames import HEADER, goaway
 from txmultipart.http2.linger import Linger
-from txmultipart.http2.link import Link
 from txmultipart.http2.options import HTTP2Options
+from txmultipart.http2.output import Output
 from txmultipart.http2.reading import ReadSize
 from txmultipart.http2.receiver import Receiver
 from txmultipart.http2.scheduler import Scheduler
@@ -60,7 +59,7 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-class Connection(Link):
+class Connection(Output):
     """Moves frames between a transport, h2 and the streams.
 
     A subclass says what happens on an event of h2, and makes the streams.
@@ -75,11 +74,10 @@ class Connection(Link):
     def __init__(
         self, h2: H2Connection, clock: IReactorTime, options: HTTP2Options
     ) -> None:
-        super().__init__(clock, options)
+        super().__init__(h2, clock, options)
         self.stage = Stage.OPEN
         self.streams: dict[int, Stream] = {}
         self.budget = Budget(options)
-        self.h2 = h2
         self.floods = Floods(options, clock.seconds)
         self.receiver = self.make_receiver(h2, options, self.floods, self)
         self._splitter = Splitter(
@@ -94,7 +92,6 @@ class Connection(Link):
             RemoteSettingsChanged: self.settings_changed,
         }
         self._frame = HEADER.size + options.max_frame
-        self._ahead: list[Buffer] = []
         self._busy = False
 
     # The transport ----------------------------------------------------------------
@@ -134,6 +131,11 @@ class Connection(Link):
 
     # Output -----------------------------------------------------------------------
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last word was said."""
+        return self.stage is Stage.CLOSED
+
     def pump(self) -> None:
         """Send what can be sent, unless that is about to be done anyway."""
         if not self._busy and self.stage is not Stage.CLOSED:
@@ -153,30 +155,11 @@ class Connection(Link):
         streams = [chosen] if chosen else list(self.streams.values())
         self._scheduler.window_opened(streams)
 
-    def send_ahead(self, data: list[Buffer]) -> None:
-        """Write this before what h2 has to say from now on."""
-        self._ahead += data
-
-    def send_first(self, data: list[Buffer]) -> None:
-        """Write this at once, when h2 has nothing to say that belongs before it."""
-        ahead, self._ahead = self._ahead, []
-        self._write(b"".join(ahead + data))
-
-    def flush(self) -> None:
-        """Write what there is to say."""
-        ahead, self._ahead = self._ahead, []
-        ahead.append(self.h2.data_to_send())
-        self._write(b"".join(ahead))
-
-    def _write(self, data: bytes) -> None:
-        if data and self.stage is not Stage.CLOSED:
-            self.write(data)
-
     def _give_credit_back(self) -> None:
         past_h2 = self.receiver.credit()
         if past_h2:
             self.flush()
-            self._write(past_h2)
+            self.say(past_h2)
 
     # Streams ----------------------------------------------------------------------
 

@@ -19,8 +19,6 @@ from OpenSSL import SSL
 #: Of a connection, and of its module.
 NAMES = ("_ssl", "_raise_ssl_error"), ("_lib", "_ffi")
 
-_module: Any = SSL
-
 #: More than a read in bulk, so that one call is enough.
 _ROOM = 2 << 20
 
@@ -61,7 +59,8 @@ class Records:
         error, self._error = self._error, None
         if error is not None:
             raise error
-        ssl, buffer, read = self._ssl, _buffer(), _module._lib.SSL_read
+        read = SSL._lib.SSL_read  # type: ignore[attr-defined]
+        ssl, buffer = self._ssl, _buffer()
         have = 0
         while (got := read(ssl, buffer + have, _ROOM - have)) > 0:
             have += got
@@ -69,7 +68,7 @@ class Records:
                 break
         else:
             self._error = _error(connection, got, have)
-        return bytes(_module._ffi.buffer(buffer, have))
+        return bytes(SSL._ffi.buffer(buffer, have))  # type: ignore[attr-defined]
 
 
 def _error(connection: Any, got: int, have: int) -> SSL.Error | None:
@@ -89,4 +88,4 @@ def _error(connection: Any, got: int, have: int) -> SSL.Error | None:
 @cache
 def _buffer() -> Any:
     # One for all: what is read is copied out of it before anybody else can read.
-    return _module._ffi.new("char[]", _ROOM)
+    return SSL._ffi.new("char[]", _ROOM)  # type: ignore[attr-defined]
