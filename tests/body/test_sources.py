@@ -296,8 +296,15 @@ def test_those_that_are_sent_share(
             source.close()
         return sizes
 
-    assert begun(10) == [8, 8, 8, 5, 4, 3, 2, 2, 2, 2]
+    assert begun(10) == [8, 8, 5, 4, 3, 2, 2, 2, 2, 2]
     assert begun(1) == [8]
+    together = [file_source(io.BytesIO(bytes(99))) for _ in range(10)]
+    reads = [begin_to_read(source) for source in together]
+    threads.run()
+    sizes = [len(read.value) for read in reads]
+    assert sizes == [8, 8, 5, 4, 3, 2, 2, 2, 2, 2]  # also when all begin at once
+    for source in together:
+        source.close()
 
 
 def test_what_is_not_at_hand_is_read_in_a_thread(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from socket import socketpair
 
 import pytest
@@ -11,7 +12,7 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor, StringTransport
 
-from txmultipart.http2 import Client, ClientStream, RequestFields
+from txmultipart.http2 import Client, ClientStream, RequestFields, linger
 from txmultipart.http2.frames import Kind, frame, window_update
 from txmultipart.http2.prompt import send_now, write_now
 
@@ -174,7 +175,8 @@ class Heard(Connected):
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
+def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+    monkeypatch.setattr(linger, "_NEAR", inf)  # however slow this machine is
     transport = Heard()
     yield transport
     transport.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, ResponseFailed
-from twisted.web.iweb import IBodyProducer
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from txmultipart import BodyReader, HTTP2ConnectionPool, LivePayload, RawBody
@@ -76,14 +79,17 @@ def test_a_head_is_given_at_once_and_the_body_as_it_comes() -> None:
 class Body:
     """Never ends by itself, and can be sent again; keeps what it is told."""
 
-    length = 100
-
-    def __init__(self) -> None:
+    def __init__(
+        self, length: Any = 100, ends: Callable[..., Any] | None = None
+    ) -> None:
+        self.length = length
         self.told: list[str] = []
+        self.ends = ends
+        self.done: Deferred[None] = Deferred()
 
     def startProducing(self, consumer: Any) -> Deferred[None]:
         self.told.append("start")
-        return Deferred()
+        return self.done
 
     def pauseProducing(self) -> None:
         self.told.append("pause")
@@ -93,6 +99,8 @@ class Body:
 
     def stopProducing(self) -> None:
         self.told.append("stop")
+        if self.ends is not None:
+            self.ends(self.done)
 
 
 def test_the_same_body_may_be_sent_again_at_once() -> None:
@@ -105,6 +113,46 @@ def test_the_same_body_may_be_sent_again_at_once() -> None:
     assert body.told == ["start", "stop", "start"]
     exchange.lose(ConnectionDone())
     assert body.told == ["start", "stop", "start"]
+
+
+@pytest.mark.parametrize("length", [100, UNKNOWN_LENGTH], ids=str)
+@pytest.mark.parametrize("fails", [False, True], ids=["ends", "fails"])
+@pytest.mark.parametrize("answer", [b"200 OK\r\nContent-Length: 0", b"204 No Content"])
+def test_a_producer_that_says_when_it_was_stopped(
+    length: Any, fails: bool, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which it may not: the answer counts, and the connection is not used again."""
+    quiet: Any = Logger(observer=lambda _: None)  # type: ignore[arg-type]
+    monkeypatch.setattr(PromptHTTP1, "_log", quiet)
+
+    def ends(done: Deferred[None]) -> None:
+        done.errback(Failure(ZeroDivisionError())) if fails else done.callback(None)
+
+    exchange = Exchange(Body(length, ends))
+    exchange.come(b"HTTP/1.1 " + answer + b"\r\n\r\n")
+    assert exchange.results[0].code in (200, 204)
+    assert exchange.transport.disconnecting
+    exchange.lose(ConnectionDone())
+
+
+def test_a_consumer_that_raises() -> None:
+    exchange = Exchange()
+    exchange.come(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    class Raising(Protocol):
+        lost: Any = None
+
+        def dataReceived(self, data: bytes) -> None:
+            raise ZeroDivisionError
+
+        def connectionLost(self, reason: Failure = connectionDone) -> None:
+            self.lost = reason
+
+    raising = Raising()
+    exchange.results[0].deliverBody(raising)
+    exchange.come(b"some of it")
+    exchange.lose(ConnectionDone())
+    assert raising.lost is not None
 
 
 def test_the_body_may_be_out_before_the_answer_is_whole() -> None:

@@ -83,12 +83,13 @@ class FileSource:
 
     def read(self) -> bytes | Deferred[bytes]:
         """The next block. Fails with the ``OSError`` of opening or reading."""
+        self._sent.add(self)
         size = self._block()
         block = self._at_hand(size)
         return self._read_in_thread(size) if block is None else block
 
     def _block(self) -> int:
-        share = TOGETHER // max(len(self._sent), 1) if self._at_once else BLOCK
+        share = TOGETHER // len(self._sent) if self._at_once else BLOCK
         return min(max(share, BLOCK), LARGEST)
 
     def _at_hand(self, size: int) -> bytes | None:
@@ -117,7 +118,6 @@ class FileSource:
 
     def _was_read(self, result: Any) -> Any:
         self._reading = False
-        self._sent.add(self)
         if self._closed:
             self._close_file()
         return result

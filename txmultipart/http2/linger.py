@@ -3,24 +3,32 @@
 Where a peer keeps its windows as small as they are at first, a body goes out in pieces of
 32 KiB, each of which waits for a WINDOW_UPDATE. On the same machine, or in the same rack,
 that is here within microseconds, and to let the core sleep and wake up again takes longer.
-So somebody whose body waits for nothing else asks the socket for a moment; and less and
-less often where that is of no use, as over any longer way.
+So somebody whose body waits for nothing else asks the socket for a moment. It is done only
+by who is alone: all others wait meanwhile.
 
 ::
 
-    asked                     something has come    nothing within ``_MOMENT``
-    and it is our turn        it is read; again     1, 2, 4, … 64 times it is not our turn
-    and it is not our turn    -                     -
+    asked, and                                             then
+    it is a read of ours that has led to it                -
+    somebody else was asked since the last time            -
+    the reactor had its turn for longer than ``_NEAR``:    -
+      others are busy, or the peer is not near
+    it is not our turn, after attempts of no use           -
+    else                                                   we wait for ``_MOMENT``
 
-    from within a read of ours, on TLS, or on what is no socket: nothing is done
+    what comes           then
+    something            it is read, and we wait again, ``_READS`` times in all
+    nothing              1, 2, 4, … 64 times it is not our turn
+    the end, an error    it is left to the reactor
 """
 
 from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet.abstract import FileDescriptor
 
@@ -29,6 +37,9 @@ _MOMENT = 50e-6
 
 #: So many reads, and then it is the turn of all others.
 _READS = 16
+
+#: Seconds from our last word to its answer, and through all that was done for it.
+_NEAR = 120e-6
 
 #: The most times that we are passed over.
 _RARELY = 64
@@ -41,10 +52,13 @@ class Linger:
     system will say so as well.
     """
 
+    _last_asked: ClassVar[int] = 0
+
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._poll = _poll(transport)
         self._reads = False
+        self._returned = -inf  # when the reactor got its turn
         self._passed_over = 0  # times, after the last attempt that was of no use
         self._left = 0  # of these
 
@@ -52,17 +66,28 @@ class Linger:
         """Read what comes within a moment, and what comes then, while it is ``wanted``."""
         if self._poll is None or self._reads:
             return
-        if self._left:
-            self._left -= 1
-            return
-        self._reads = True
-        try:
-            for _ in range(_READS):
-                if not (self._transport.connected and wanted() and self._comes()):
-                    break
-                self._transport.doRead()
-        finally:
-            self._reads = False
+        if self._is_alone() and self._is_our_turn():
+            self._reads = True
+            try:
+                self._read(wanted)
+            finally:
+                self._reads = False
+        self._returned = perf_counter()
+
+    def _is_alone(self) -> bool:
+        was_last, Linger._last_asked = Linger._last_asked == id(self), id(self)
+        return was_last and perf_counter() - self._returned < _NEAR
+
+    def _is_our_turn(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    def _read(self, wanted: Callable[[], bool]) -> None:
+        for _ in range(_READS):
+            if not (self._transport.connected and wanted() and self._comes()):
+                break
+            if self._transport.doRead() is not None:
+                break
 
     def _comes(self) -> bool:
         poll, end = self._poll.poll, perf_counter() + _MOMENT

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -217,10 +218,16 @@ class PromptHTTP1(HTTP11ClientProtocol):
         return None
 
     def _finishResponse_TRANSMITTING(self, rest: bytes) -> None:
+        request = self._currentRequest
+        if request is None:
+            return  # a consumer of the answer has raised, which gave all up
         # Nobody wants the rest of the body, and nobody says whether it will come. First
-        # of all, for whoever has the whole answer may send the same body again at once.
-        self._currentRequest.stopWriting()
-        self.transport.unregisterProducer()
+        # of all, for whoever has the whole answer may send the same body again at once;
+        # and in this state, for a producer may say then that it has ended.
+        self._state = "TRANSMITTING_AFTER_RECEIVING_RESPONSE"
+        request.stopWriting()
+        with suppress(RuntimeError):  # so it has been, and the transport minds
+            self.transport.unregisterProducer()
         super()._finishResponse_TRANSMITTING(rest)
 
     def _disconnectParser(self, reason: Failure) -> None:
