@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from txmultipart.http2.records import NAMES
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "txmultipart"
 
@@ -48,8 +50,10 @@ STANDARD_LIBRARY_ONLY = {"errors", "limits", "sansio"}
 #: Packages that one room alone may import.
 OWNERS = {"h2": "http2", "hpack": "http2", "hyperframe": "http2", "treq": "treq"}
 
-#: The one module in which Twisted's private names may stand, and pyOpenSSL's.
+#: The one module in which Twisted's private names may stand.
 PRIVATE_NAMES = PACKAGE / "web" / "http1.py"
+
+#: And the one for pyOpenSSL's.
 PRIVATE_TO_OPENSSL = PACKAGE / "http2" / "records.py"
 
 LONGEST = 350
@@ -148,18 +152,14 @@ def _is_private_to_twisted(found: Import) -> bool:
 
 @each_module
 def test_private_names_of_pyopenssl_stand_in_one_module(module: Path) -> None:
-    tree = ast.parse(module.read_text("utf-8"))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    private = {node.attr for node in nodes if _is_of_openssl(node)}
-    private |= {
-        found.name for found in _imports(module) if found.outermost == "OpenSSL"
-    }
-    private = {name for name in private if name.startswith("_")}
-    assert bool(private) == (module == PRIVATE_TO_OPENSSL)
-
-
-def _is_of_openssl(node: ast.Attribute) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id in ("SSL", "crypto")
+    nodes = list(ast.walk(ast.parse(module.read_text("utf-8"))))
+    named = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    found = named & {name for names in NAMES for name in names}
+    for each in _imports(module):
+        if each.outermost == "OpenSSL":
+            words = [*each.source.split("."), each.name]
+            found |= {word for word in words if word.startswith("_")}
+    assert bool(found) == (module == PRIVATE_TO_OPENSSL)
 
 
 @each_module

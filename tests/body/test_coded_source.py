@@ -341,3 +341,17 @@ def test_it_is_live_if_what_it_codes_is() -> None:
 def test_a_chain_of_none_changes_nothing() -> None:
     assert list(feed_all([], b"a")) == [b"a"]
     assert list(finish_all([])) == []
+
+
+def test_a_source_that_can_take_turns_does() -> None:
+    """A coder works long on each block, and all else must not wait for eight MiB of them."""
+
+    class Turns(BytesSource):
+        takes_turns = False
+
+        def take_turns(self) -> None:
+            self.takes_turns = True
+
+    source = Turns(b"abc")
+    CodedSource(source, encoders(BASE64))
+    assert source.takes_turns

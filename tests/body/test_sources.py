@@ -6,6 +6,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from twisted.internet.defer import (
@@ -288,12 +289,15 @@ def test_those_that_are_sent_share(
 ) -> None:
     for name, value in (("BLOCK", 2), ("LARGEST", 8), ("TOGETHER", 16)):
         monkeypatch.setattr(sources, name, value)
+    monkeypatch.setattr(FileSource, "_sent", WeakSet())
+    kept: list[FileSource] = []
 
     def begun(number: int) -> list[int]:
         found = [file_source(io.BytesIO(bytes(99))) for _ in range(number)]
         sizes = [len(read_in_thread(source, threads)) for source in found]
         for source in found:
             source.close()
+        kept.extend(found)  # closed is enough to have no share any more
         return sizes
 
     assert begun(10) == [8, 8, 5, 4, 3, 2, 2, 2, 2, 2]
@@ -305,6 +309,35 @@ def test_those_that_are_sent_share(
     assert sizes == [8, 8, 5, 4, 3, 2, 2, 2, 2, 2]  # also when all begin at once
     for source in together:
         source.close()
+
+
+class Around:
+    """An iterator around a generator, with a close of its own."""
+
+    def __init__(self) -> None:
+        self.source: Any = None
+        self.pieces = self._generate()
+
+    def _generate(self) -> Iterator[bytes]:
+        self.source.close()
+        yield b"a"
+
+    def __iter__(self) -> Around:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self.pieces)
+
+    def close(self) -> None:
+        # As a generator that runs says it; to close one may crash CPython 3.11.
+        raise ValueError("generator already executing")
+
+
+def test_an_iterator_that_cannot_be_closed_from_within() -> None:
+    around = Around()
+    around.source = source = IterableSource(around)
+    assert source.read() == b"a"
+    source.close()
 
 
 def test_what_is_not_at_hand_is_read_in_a_thread(

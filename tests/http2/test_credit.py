@@ -126,7 +126,23 @@ class Gone(LumpCredit):
         raise AttributeError("outbound_flow_control_window")
 
 
-@pytest.mark.parametrize("kind", [Silent, Gone])
+class Elsewhere(LumpCredit):
+    """As if what is left were counted otherwise."""
+
+    def window(self, stream_id: int) -> int:
+        return super().window(stream_id) + 1
+
+
+@pytest.mark.parametrize("kind", [PlainCredit, LumpCredit])
+def test_what_may_be_sent(kind: Any) -> None:
+    books, way = open_stream(kind)
+    for run in ((bytes(100), bytes(200)), (bytes(300),)):
+        assert way.window(1) == books.local_flow_control_window(1)
+        way.send(1, run, end=False)
+    assert way.window(1) == books.local_flow_control_window(1) == 65535 - 600
+
+
+@pytest.mark.parametrize("kind", [Silent, Gone, Elsewhere])
 def test_an_h2_that_has_changed_is_found_out(kind: Any) -> None:
     assert not holds(kind)
 

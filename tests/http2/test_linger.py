@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 from collections.abc import Callable, Iterator
@@ -223,14 +224,20 @@ def test_not_while_others_are_busy_or_the_peer_is_far(
 
 
 def test_lost_from_within(transport: Transport) -> None:
+    other = Transport()
+    other.peer.send(b"b")
+
     def then() -> None:
         transport.connected = False
-        transport.end.close()  # its number may be another's now
+        os.dup2(other.fileno(), transport.fileno())  # its number is another's now
 
     transport.then = then
     transport.peer.send(b"a")
     alone(transport).listen(always)
     assert transport.seen == [b"a"]
+    assert other.end.recv(9) == b"b"
+    other.end.close()
+    other.peer.close()
 
 
 def test_what_cannot_be_asked(

@@ -13,7 +13,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor, StringTransport
 
 from txmultipart.http2 import Client, ClientStream, RequestFields, linger
-from txmultipart.http2.frames import Kind, frame, window_update
+from txmultipart.http2.frames import (
+    END_STREAM,
+    Head,
+    Kind,
+    frame,
+    parse_head,
+    window_update,
+)
 from txmultipart.http2.prompt import send_now, write_now
 
 
@@ -211,3 +218,32 @@ def test_who_cannot_answer_does_not_either(heard: Heard, why: str) -> None:
         client._deaf = True
     client.dataReceived(opened(40_000))
     assert heard.reads == 0
+
+
+@pytest.mark.parametrize("why", ["", "_holds", "_deaf", "abort", "disconnecting"])
+def test_who_is_free(why: str) -> None:
+    client, _ = begun(transport := Connected())
+    if why == "abort":
+        client._abort.set(1.0)
+    elif why == "disconnecting":
+        transport.disconnecting = True
+    elif why:
+        setattr(client, why, True)
+    assert client.is_free is (not why)
+
+
+def test_who_ends_first_is_whole_before_the_next_one_hastens() -> None:
+    client, _ = begun(transport := Connected())
+    request = RequestFields(b"PUT", b"http", b"a.test", b"/", [])
+    for size, ends in ((20_000, True), (50_000, False)):
+        stream = client.open(request, Nobody(), end=False)
+        stream.write(bytes(size))
+        if ends:
+            stream.outbound.end()
+    transport.doWrite()
+    client.dataReceived(frame(Kind.PING, 0, 0, bytes(8)))
+    transport.sent.clear()
+    client.dataReceived(window_update(0, 1 << 20))
+    sent = b"".join(transport.sent)
+    assert parse_head(sent, 0) == Head(16384, Kind.DATA, 0, 3)
+    assert parse_head(sent, 9 + 16384) == Head(3616, Kind.DATA, END_STREAM, 3)

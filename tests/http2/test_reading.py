@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
 import pytest
 from hyperframe.frame import DataFrame
 
@@ -11,6 +13,12 @@ from txmultipart.http2.reading import ReadSize, WholeReads
 
 KiB = 1 << 10
 FRAME = 9 + 16 * KiB
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever another test has left has no share."""
+    monkeypatch.setattr(ReadSize, "_in_bulk", WeakSet())
 
 
 class Socket(Pipe):

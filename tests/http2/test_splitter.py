@@ -206,3 +206,29 @@ def test_updates_in_a_row_are_added_up() -> None:
 def test_an_update_that_is_not_right_stands_by_itself(wrong: bytes) -> None:
     data = update(3, 1) + update(0, 2) + wrong + update(3, 1)
     assert find_updates(data, 0) == ({3: 1, 0: 2}, 2)
+
+
+GREETING = PREFACE + SETTINGS
+
+
+@pytest.mark.parametrize(
+    ("data", "begun"),
+    [
+        (PREFACE[:5], 0),
+        (GREETING, 0),
+        (GREETING + frame(0, 0, 1, bytes(99))[:5], 0),  # within a header
+        (GREETING + frame(0, 0, 1, bytes(99))[:9], 99),
+        (GREETING + frame(0, 0, 1, bytes(99))[:19], 89),
+        (GREETING + padded(1, bytes(90), 8)[:9], 99),  # PAD
+        (GREETING + padded(1, bytes(90), 8)[:20], 88),  # BODY, with the pad to come
+        (GREETING + padded(1, bytes(90), 8)[:-3], 3),  # PADDING
+        (GREETING + frame(Kind.PING, 0, 0, bytes(8))[:-3], 3),  # WHOLE
+        (GREETING + frame(99, 0, 0, bytes(8))[:-3], 3),  # SKIP
+        (GREETING + frame(99, 0, 0, bytes(8)) + padded(1, bytes(9), 8), 0),
+    ],
+)
+def test_what_is_still_to_come_of_a_frame(data: bytes, begun: int) -> None:
+    options = HTTP2Options()
+    splitter = Splitter(Notes(), options, Floods(options, lambda: 0.0))
+    splitter.receive(data)
+    assert splitter.begun == begun

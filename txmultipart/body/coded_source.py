@@ -64,6 +64,8 @@ class CodedSource:
     """
 
     def __init__(self, source: Source, coders: list[Coder]) -> None:
+        # A coder works long on each block, in the reactor's thread.
+        getattr(source, "take_turns", _nothing)()
         self._source = source
         self._coders = coders
         self._pieces: Iterator[bytes] = iter(())
@@ -110,3 +112,7 @@ class CodedSource:
         """Let go of the source."""
         self._pieces, self._ended, self._closed = iter(()), True, True
         self._source.close()
+
+
+def _nothing() -> None:
+    """What a source does that gives little at once anyway."""

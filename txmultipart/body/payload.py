@@ -15,7 +15,6 @@ from txmultipart.body.checked_headers import (
     header_pairs,
 )
 from txmultipart.body.coded_source import CodedSource, coded_length, encoders
-from txmultipart.body.sources import FileSource
 from txmultipart.errors import MisuseError, PayloadError
 from txmultipart.interfaces import IPayload, Source
 from txmultipart.sansio.headers import PartHeaders
@@ -104,11 +103,7 @@ class Payload:
         coders = [] if self.encoded else encoders(self.part_headers())
         self._opened = True
         source = self._make()
-        if not coders:
-            return source
-        if isinstance(source, FileSource):
-            source.take_turns()
-        return CodedSource(source, coders)
+        return CodedSource(source, coders) if coders else source
 
     def check(self) -> None:
         """Find out now what would otherwise break the body in its middle.

@@ -91,6 +91,7 @@ class Connection(Output):
             WindowUpdated: self._window_updated,
             RemoteSettingsChanged: self.settings_changed,
         }
+        # As long as a DATA frame of a peer that fills them.
         self._frame = HEADER.size + options.max_frame
         self._busy = False
 

@@ -141,6 +141,7 @@ def _books(make: Callable[[H2Connection], PlainCredit]) -> list[object]:
             if not credit.opened(stream_id, 1000):
                 books.receive_data(window_update(stream_id, 1000))
             found.append(books.local_flow_control_window(1))
+            found.append(credit.window(1))
     return [*found, books.outbound_flow_control_window]
 
 

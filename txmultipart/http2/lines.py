@@ -72,7 +72,7 @@ class Lines(Generic[W]):
         """Whose turn it is; there has to be somebody."""
         self._turns += 1
         self._oldest = None
-        if len(self._tickets) == 1:
+        if len(self._tickets) == 1:  # who is alone is the first in any case
             chosen, (urgency, _) = self._tickets.popitem()
             self._lines[urgency].clear()
             return chosen

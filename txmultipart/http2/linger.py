@@ -3,14 +3,17 @@
 Where a peer keeps its windows as small as they are at first, a body goes out in pieces of
 32 KiB, each of which waits for a WINDOW_UPDATE. On the same machine, or in the same rack,
 that is here within microseconds, and to let the core sleep and wake up again takes longer.
-So somebody whose body waits for nothing else asks the socket for a moment. It is done only
-by who is alone: all others wait meanwhile.
+So somebody whose body waits for nothing else asks the socket for a moment; only who is
+alone, for all others wait meanwhile. 512 MiB went to nghttpd at 750 MB/s with this, at 610
+without (two cores, 2026-11-20).
 
 ::
 
     asked, and                                             then
     it is a read of ours that has led to it                -
-    somebody else was asked since the last time            -
+    it is on TLS, or on what is no socket                  -
+    somebody else was asked since the last time, or
+      it is the first time                                 -
     the reactor had its turn for longer than ``_NEAR``:    -
       others are busy, or the peer is not near
     it is not our turn, after attempts of no use           -
@@ -66,7 +69,7 @@ class Linger:
         """Read what comes within a moment, and what comes then, while it is ``wanted``."""
         if self._poll is None or self._reads:
             return
-        if self._is_alone() and self._is_our_turn():
+        if self._was_alone() and self._is_our_turn():
             self._reads = True
             try:
                 self._read(wanted)
@@ -74,31 +77,35 @@ class Linger:
                 self._reads = False
         self._returned = perf_counter()
 
-    def _is_alone(self) -> bool:
+    def _was_alone(self) -> bool:
+        # Since the last time; and from now on this is the last one.
         was_last, Linger._last_asked = Linger._last_asked == id(self), id(self)
         return was_last and perf_counter() - self._returned < _NEAR
 
     def _is_our_turn(self) -> bool:
-        self._left -= 1
-        return self._left < 0
+        if self._left:
+            self._left -= 1
+            return False
+        return True
 
     def _read(self, wanted: Callable[[], bool]) -> None:
         for _ in range(_READS):
             if not (self._transport.connected and wanted() and self._comes()):
                 break
             if self._transport.doRead() is not None:
-                break
+                break  # it is over, as the reactor will find out as well
 
     def _comes(self) -> bool:
         poll, end = self._poll.poll, perf_counter() + _MOMENT
-        events: list[tuple[int, int]] = []
+        events: list[tuple[int, int]] = poll(0)  # however late this thread has its turn
         while not events and perf_counter() < end:
             events = poll(0)
         if not events:
             self._passed_over = self._left = min(self._passed_over * 2 or 1, _RARELY)
             return False
         self._passed_over = 0
-        return events[0][1] == select.POLLIN  # or it is over, and the reactor says why
+        # An error is left to the reactor; the end of TCP looks like bytes.
+        return events[0][1] == select.POLLIN
 
 
 def _poll(transport: Any) -> Any:

@@ -81,7 +81,7 @@ class Link(Protocol):
 
     def write(self, data: bytes) -> None:
         """Some bytes that cannot wait."""
-        if self._at_once > 0 and not self._holds:
+        if self._at_once > 0 and not self._holds:  # is_prompt, without a call for each
             self._at_once -= len(data)
             data = send_now(self.transport, data)
             if not data:
@@ -98,7 +98,7 @@ class Link(Protocol):
 
     @property
     def is_free(self) -> bool:
-        """Whether all that was written has left, and we listen, and go on to."""
+        """Whether all that was written has left, and we listen, and are not closing."""
         held = self._holds or self._deaf or self._abort.is_set
         return not (held or self.transport.disconnecting)
 

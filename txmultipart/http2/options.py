@@ -87,7 +87,8 @@ class HTTP2Options:
     quantum: int = 64 * KiB
     batch: int = 64 * KiB
 
-    #: A producer is paused when this much of its output waits, and resumed below half.
+    #: A producer is paused when this much of its output waits, and resumed below half. Its
+    #: last write counts whole: a file comes in blocks of up to 1 MiB.
     high_water: int = 64 * KiB
 
     #: Bytes of answers to a peer that does not read them, before nothing more

@@ -5,7 +5,8 @@
     said by                      goes
     the run of DATA frames       ahead of what h2 says from then on (``credit``)
     h2                           behind that
-    a server, past h2            behind both (``Link.write``)
+    credit that h2 did not count behind both (``say``)
+    GOAWAY                       behind all, past this (``Connection.fail``)
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Output(Link):
         self._ahead += data
 
     def send_first(self, data: list[Buffer]) -> None:
-        """Write this at once, when h2 has nothing to say that belongs before it."""
+        """Write what goes ahead, and then this, now; what h2 has to say belongs behind."""
         ahead, self._ahead = self._ahead, []
         self.say(b"".join(ahead + data))
 

@@ -2,10 +2,20 @@
 
 pyOpenSSL's ``recv`` gives one record, 16 KiB at most, and makes some ten calls for it;
 whoever fills frames of 16 KiB makes two records of each. Asking OpenSSL itself, record
-after record, and pyOpenSSL only at the end, takes an eighth of the CPU time off an upload.
+after record, and pyOpenSSL only at the end, takes an eighth of the CPU time off an upload
+(512 MiB, HTTP/2 on TLS, 2026-11-20).
+
+::
+
+    kept        OpenSSL gives            we give          kept then
+    nothing     bytes, then no more yet  the bytes        nothing
+    nothing     bytes, then an error     the bytes        the error
+    nothing     nothing, or an error     raise that       nothing
+    an error    is not asked             raise it         nothing
 
 This is the one module that leans on private names of pyOpenSSL, those in ``NAMES``. Where
-one of them is missing, or the connection is another's, ``recv`` stays as it is.
+one of them is missing, or the connection is another's, ``recv`` stays as it is. Twisted's
+TLS needs pyOpenSSL in any case.
 """
 
 from __future__ import annotations
@@ -16,10 +26,10 @@ from weakref import ref
 
 from OpenSSL import SSL
 
-#: Of a connection, and of its module.
+#: Of a connection, and of its module, in this order.
 NAMES = ("_ssl", "_raise_ssl_error"), ("_lib", "_ffi")
 
-#: More than a read in bulk, so that one call is enough.
+#: Bytes that one call gives at most. There is one buffer for all connections, and it stays.
 _ROOM = 2 << 20
 
 
@@ -49,9 +59,10 @@ class Records:
         self._error: SSL.Error | None = None
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
-        """Bytes of any number, whatever ``bufsiz`` says.
+        """At most 2 MiB, whatever ``bufsiz`` says.
 
-        Raises ``OpenSSL.SSL.Error`` as the stock one does.
+        For the reactor's thread alone: the buffer is everybody's. Raises
+        ``OpenSSL.SSL.Error`` as the stock one does.
         """
         connection: Any = self._connection()
         if flags:

@@ -56,7 +56,7 @@ class Way(Protocol):
         ...
 
     def send_first(self, data: list[Buffer]) -> None:
-        """Write this now, after what was to be written ahead; h2 has no more to say."""
+        """Write what goes ahead, and then this, now; what h2 has to say belongs behind."""
         ...
 
     def flush(self) -> None:
@@ -83,7 +83,8 @@ class Scheduler:
         self._quantum, self._batch = way.options.quantum, way.options.batch
         self._frames_sent = frames_sent
         self._waiting: Lines[Sender] = Lines()
-        #: Whether somebody has something to send and no window, after the last run.
+        #: Whether a stream of the last run was left with something to send and no window;
+        #: one that an earlier run left so does not count.
         self.starved = False
         self._unflushed = 0
         self._frames = 0

@@ -191,8 +191,8 @@ class PromptHTTP1(HTTP11ClientProtocol):
     """A client's connection that gives an answer as soon as its head is here.
 
     A stock one holds an answer that comes while the body is being sent, till that is
-    out or the answer is whole; and one that is not HTTP makes it wait for ever. When the
-    answer is whole it closes the connection, but TLS waits for the rest of the body then.
+    out or the answer is whole; and one that is not HTTP makes it wait for ever. It closes
+    the connection when the answer is whole, but on TLS that waits for the rest of the body.
     """
 
     transport: Any
@@ -221,9 +221,9 @@ class PromptHTTP1(HTTP11ClientProtocol):
         request = self._currentRequest
         if request is None:
             return  # a consumer of the answer has raised, which gave all up
-        # Nobody wants the rest of the body, and nobody says whether it will come. First
-        # of all, for whoever has the whole answer may send the same body again at once;
-        # and in this state, for a producer may say then that it has ended.
+        # The rest of the body is of no use, and may never come. Before anything else: whoever
+        # has the whole answer may send the same body again at once. And in this state: a
+        # producer may say then that it has ended.
         self._state = "TRANSMITTING_AFTER_RECEIVING_RESPONSE"
         request.stopWriting()
         with suppress(RuntimeError):  # so it has been, and the transport minds
