@@ -117,9 +117,9 @@ def test_only_so_often(transport: Transport) -> None:
     transport.then = lambda: transport.peer.send(b"b")  # type: ignore[assignment]
     lingers = alone(transport)
     lingers.listen(always)
-    assert len(transport.seen) == 16
+    assert len(transport.seen) == 24
     lingers.listen(always)  # which was of use, so that it is its turn again
-    assert len(transport.seen) == 32
+    assert len(transport.seen) == 48
 
 
 def test_not_from_within(transport: Transport) -> None:
@@ -134,7 +134,7 @@ def test_not_from_within(transport: Transport) -> None:
 
     transport.then = then
     lingers.listen(always)
-    assert within == list(range(1, 17))
+    assert within == list(range(1, 25))
 
 
 def test_an_error_from_within(transport: Transport) -> None:

@@ -193,7 +193,7 @@ def test_who_waits_for_a_window_listens_for_a_moment(heard: Heard) -> None:
     client, _ = begun(heard)
     heard.reads = 0
     client.dataReceived(opened(40_000))
-    assert heard.reads == 16
+    assert heard.reads == 24
 
 
 def test_nobody_who_waits_for_no_window_does(heard: Heard) -> None:

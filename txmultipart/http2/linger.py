@@ -39,7 +39,7 @@ from twisted.internet.abstract import FileDescriptor
 _MOMENT = 50e-6
 
 #: So many reads, and then it is the turn of all others.
-_READS = 16
+_READS = 24
 
 #: Seconds from our last word to its answer, and through all that was done for it.
 _NEAR = 120e-6
